@@ -1,0 +1,247 @@
+"""The seam: the only file that touches private parts of TRL's GRPOTrainer (1.16).
+
+TRL turns rewards into advantages in the middle of one long method, without a hook. So this class remembers what went
+in (the gathered rewards, the lengths), lets TRL do everything, and then replaces entries of the batch that TRL
+returns: `advantages`, and for dropped groups `completion_mask` and `num_items_in_batch`. No TRL body is copied: every
+option of TRL keeps working, and with neutral settings nothing is replaced at all.
+
+Rows are in group order here (TRL shuffles later), and a group may lie on several processes, so statistics of groups
+are taken on gathered tensors (N, ...) = all processes, then sliced back to this process's rows (B, ...).
+"""
+
+import functools
+import inspect
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+import trl
+from packaging.version import Version
+from torch import Tensor
+from transformers.hf_argparser import HfArg
+from trl import GRPOConfig, GRPOTrainer
+from typing_extensions import override
+
+from trainers.advantages import group_token_scale, has_spread
+
+if not Version("1.16") <= Version(trl.__version__) < Version("1.17"):
+    raise ImportError(
+        f"This project overrides private methods of trl and was tested with trl>=1.16,<1.17; found {trl.__version__}. "
+        "Install the tested versions with `pip install -c constraints.txt -e .`."
+    )
+
+# Loss types whose divisor is the batch's token count, which is what dropping a group and weighting by group act on.
+TOKEN_NORMALISED = ("dapo", "cispo")
+
+
+ZeroVariance = Literal["keep", "drop"]
+TokenNorm = Literal["batch", "group"]
+
+
+def zero_variance(default: ZeroVariance) -> Any:
+    """The config field, with a method's own default."""
+    return HfArg(
+        default=default,
+        help="Groups whose rewards are all equal: 'keep' trains on them as the equation says; 'drop' takes them out "
+        "of the loss, its KL term and its normaliser.",
+    )
+
+
+def token_norm(default: TokenNorm) -> Any:
+    """The config field, with a method's own default."""
+    return HfArg(
+        default=default,
+        help="'batch': mean over all tokens of the batch (DAPO). 'group': mean over groups of each group's token mean "
+        "(LPRO, REPO); exact for one optimizer step per generation.",
+    )
+
+
+@dataclass
+class RolloutConfig(GRPOConfig):
+    """TRL's GRPOConfig plus the two choices that the methods here share."""
+
+    zero_variance: ZeroVariance = zero_variance("keep")
+    token_norm: TokenNorm = token_norm("batch")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, neutral in (("zero_variance", "keep"), ("token_norm", "batch")):
+            if getattr(self, name) != neutral and self.loss_type not in TOKEN_NORMALISED:
+                raise ValueError(
+                    f"--{name} {getattr(self, name)} needs a loss that is divided by the batch's tokens, "
+                    f"--loss_type {' or '.join(TOKEN_NORMALISED)}; found --loss_type {self.loss_type}. "
+                    f"Leave --loss_type out, or set --{name} {neutral}."
+                )
+
+    def refuse(self, reason: str, **allowed: Any) -> None:
+        """Raise for every option that differs from the one value this method leaves it."""
+        for name, value in allowed.items():
+            if getattr(self, name) != value:
+                raise ValueError(
+                    f"--{name} {getattr(self, name)} would have no effect: {reason}. Leave it out, or use --method grpo."
+                )
+
+
+class RolloutTrainer(GRPOTrainer):
+    """TRL's GRPOTrainer with advantages from `group_advantages`; everything else is TRL's.
+
+    State between steps: none of its own, so a restart loses nothing.
+    """
+
+    args: RolloutConfig
+    _rewards: Tensor | None = None  # (N, F): every process's rewards, one column per reward function
+    _lengths: Tensor | None = None  # (N,): generated tokens, EOS once, tool and environment tokens not
+
+    def __init__(self, model, reward_funcs=None, args=None, **kwargs):
+        funcs = reward_funcs if isinstance(reward_funcs, list) else [reward_funcs] if reward_funcs else []
+        super().__init__(model, [_checked(func) for func in funcs], args, **kwargs)
+
+    def group_advantages(self, rewards: Tensor, lengths: Tensor) -> Tensor | None:
+        """The method: advantages of every completion from its group's rewards and lengths.
+
+        Args:
+            rewards: (groups, group_size) float32, the weighted sum of the reward functions; NaN = unscorable.
+            lengths: (groups, group_size) int64, generated tokens.
+
+        Returns:
+            (groups, group_size), or None to keep those that TRL computed.
+        """
+        return None
+
+    @property
+    def mode(self) -> Literal["train", "eval"]:
+        """The key under which TRL files metrics now."""
+        return "train" if self.model.training else "eval"  # type: ignore[union-attr]
+
+    @override
+    def _generate(self, prompts):
+        output = super()._generate(prompts)
+        completion_ids, tool_mask = output[1], output[2]
+        # From the ids: `mask_truncated_completions` later blanks the masks of truncated completions.
+        lengths = [sum(mask) for mask in tool_mask] if tool_mask is not None else [len(ids) for ids in completion_ids]
+        self._lengths = self._gather(torch.tensor(lengths, device=self.accelerator.device))
+        return output
+
+    @override
+    def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
+        self._rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+        return self._rewards
+
+    @override
+    def _generate_and_score_completions(self, inputs):
+        self._rewards = self._lengths = None
+        batch = super()._generate_and_score_completions(inputs)
+        if self._rewards is None or self._lengths is None:
+            raise RuntimeError("trl did not call `_calculate_rewards` and `_generate`; this needs trl>=1.16,<1.17.")
+        group_size = self.num_generations if self.mode == "train" else self.num_generations_eval
+        lengths = self._lengths.view(-1, group_size)
+        rewards = self._total_rewards(self._rewards).view(-1, group_size)
+        signal = has_spread(rewards)
+        self._log_groups(self._rewards, lengths, signal)
+
+        drop = self.args.zero_variance == "drop" and self.mode == "train"
+        advantages = self.group_advantages(rewards, lengths)
+        if advantages is not None:
+            if advantages.shape != rewards.shape:
+                raise ValueError(
+                    f"{type(self).__name__}.group_advantages returned shape {tuple(advantages.shape)}; expected "
+                    f"(groups, group_size) = {tuple(rewards.shape)}."
+                )
+            self._replace_advantages(batch, advantages.where(signal.unsqueeze(1), 0.0) if drop else advantages)
+        if drop:
+            self._drop_groups(batch, ~signal, group_size)
+        if self.args.token_norm == "group" and self.mode == "train":
+            self._weight_groups(batch, group_size)
+        return batch
+
+    def _total_rewards(self, rewards: Tensor) -> Tensor:
+        """Weighted sum (N,) over reward functions, as TRL forms it; NaN where every function said None."""
+        total = (rewards * self.reward_weights.to(rewards.device)).nansum(1)
+        return total.masked_fill(rewards.isnan().all(1), torch.nan)
+
+    def _replace_advantages(self, batch: dict[str, Any], advantages: Tensor) -> None:
+        """Put advantages (groups, group_size) into the batch and in the place of those that TRL has logged."""
+        flat = advantages.flatten().to(batch["advantages"].dtype)
+        batch["advantages"] = self._local(flat)
+        log: Any = self._logs["advantages"]  # a deque that keeps the newest generation batch
+        for _ in range(min(len(flat), len(log))):
+            log.pop()
+        log.extend(flat.tolist())
+
+    def _drop_groups(self, batch: dict[str, Any], dropped: Tensor, group_size: int) -> None:
+        """Blank the completion masks of dropped groups (groups,), and count the tokens that are left."""
+        kept = self._local((~dropped).repeat_interleave(group_size)).to(batch["completion_mask"].dtype)
+        batch["completion_mask"] = batch["completion_mask"] * kept.unsqueeze(1)
+        batch["num_items_in_batch"] = self._gather(_loss_tokens(batch)).sum()
+
+    def _weight_groups(self, batch: dict[str, Any], group_size: int) -> None:
+        """Scale advantages so that TRL's mean over tokens becomes the mean over groups of token means."""
+        scale = group_token_scale(self._gather(_loss_tokens(batch)).view(-1, group_size))
+        rows = self._local(scale.expand(-1, group_size).flatten())
+        batch["advantages"] = (batch["advantages"] * rows).to(batch["advantages"].dtype)
+
+    def _log_groups(self, rewards: Tensor, lengths: Tensor, signal: Tensor) -> None:
+        """What users ask of a run: which groups can teach, and how long right and wrong answers are."""
+        metrics = self._metrics[self.mode]
+        metrics["groups/effective"].append(signal.double().mean().item())
+        if "accuracy" not in self.reward_func_names:
+            return
+        correct = rewards[:, self.reward_func_names.index("accuracy")].view(lengths.shape) > 0.5
+        metrics["groups/all_correct"].append(correct.all(1).double().mean().item())
+        metrics["groups/all_wrong"].append((~correct).all(1).double().mean().item())
+        for name, rows in (("correct", correct), ("incorrect", ~correct)):
+            metrics[f"completions/mean_length_{name}"].append(lengths[rows].double().mean().item())
+
+    def _gather(self, x: Tensor) -> Tensor:
+        """Rows of every process, in TRL's order."""
+        return self.accelerator.gather(x)
+
+    def _local(self, x: Tensor) -> Tensor:
+        """This process's rows of a gathered tensor."""
+        rows = len(x) // self.accelerator.num_processes
+        return x[self.accelerator.process_index * rows :][:rows]
+
+
+def _loss_tokens(batch: dict[str, Any]) -> Tensor:
+    """Tokens of each local completion that count in the loss, (B,)."""
+    mask = batch["completion_mask"]
+    return (mask * batch["tool_mask"] if "tool_mask" in batch else mask).sum(1)
+
+
+def _checked(reward_func: Any) -> Any:
+    """The same reward function, but a value that is not finite stops the run and says where it came from.
+
+    TRL reads NaN as None ("not applicable") and an infinite reward as a group without signal: both would train on
+    nothing without a word. Reward models (modules, Hub ids) are left as they are.
+    """
+    if not callable(reward_func) or isinstance(reward_func, torch.nn.Module):
+        return reward_func
+
+    if inspect.iscoroutinefunction(reward_func):
+
+        @functools.wraps(reward_func)
+        async def checked_async(**kwargs):
+            return _require_finite(reward_func, await reward_func(**kwargs), kwargs)
+
+        return checked_async
+
+    @functools.wraps(reward_func, updated=())
+    def checked(**kwargs):
+        return _require_finite(reward_func, reward_func(**kwargs), kwargs)
+
+    return checked
+
+
+def _require_finite(reward_func: Callable, rewards: list[float | None], columns: dict[str, Any]) -> list[float | None]:
+    """Return `rewards`, or raise naming the function, the row and the completion."""
+    for i, reward in enumerate(rewards):
+        if reward is not None and not math.isfinite(reward):
+            completion = str(columns["completions"][i])
+            raise ValueError(
+                f"Reward function '{getattr(reward_func, '__name__', reward_func)}' returned {reward} for completion "
+                f"{i} of this batch: {completion[:200]!r}. A reward is a finite number, or None where the function "
+                "does not apply."
+            )
+    return rewards
