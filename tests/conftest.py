@@ -1,0 +1,35 @@
+"""A tiny real model and tokenizer, made in memory: no test needs the network or a GPU."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # spinning threads make shared cores 4-8x slower
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """The folder of real benchmark files, which lies beside the checkout where there is one."""
+    if not SHARED.is_dir():
+        pytest.skip(f"needs the benchmark files in {SHARED}, which are not part of the project")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer():
+    from tests.tiny import tokenizer
+
+    return tokenizer()
+
+
+@pytest.fixture
+def tiny_model(tiny_tokenizer):
+    from tests.tiny import model
+
+    return model(tiny_tokenizer)

@@ -1,0 +1,161 @@
+import re
+import subprocess
+import sys
+from collections import Counter
+from fractions import Fraction
+from random import Random
+
+import pytest
+
+from data._arithmetic_corpus import drill, example
+from data._arithmetic_families import FAMILIES
+from data.arithmetic import draw, problems, split_of
+
+ALL = (1, 2, 3, 4)
+ROWS = problems(2600, levels=ALL) + problems(1300, split="held_out", levels=ALL)
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    return tuple(sorted(map(int, re.findall(r"\d+", text))))
+
+
+def solved_from_text(row: dict) -> Fraction:
+    """The answer by a closed formula of the numbers in the order of the text: a route without steps."""
+    text = row["problem"]
+    n = [Fraction(x) for x in re.findall(r"\d+", text)]
+    formulas = {
+        "share": lambda total, friends, more: total / friends + more,
+        "times": lambda count, factor: count * (1 + factor),
+        "distractor": lambda a, b, c, d: a + b + d,
+        "equation": lambda factor, shift, value: (value - shift) / factor,
+        "bundles": lambda own, count, size, gone: own + count * size - gone,
+        "takings": lambda a, b, c, d: a * b + c * d,
+        "sequence": lambda first, second, third, places, last: first + 4 * (second - first),
+        "perimeter": lambda a, b: 2 * a + 2 * b,
+        "posts": lambda gap, road: road / gap + 1,
+        "mean": lambda a, b, c: (a + b + c) / 3,
+    }
+    if row["family"] in ("precedence", "brackets"):
+        return Fraction(eval(re.search(r"[\d(][\d+*()]+", text)[0]))  # Python knows the order of operations
+    if row["family"] == "change":
+        first_is_paid = text.index(" has ") if " has " in text else None
+        count, price, paid = (n[1], n[2], n[0]) if first_is_paid else n
+        return paid - count * price
+    return formulas[row["family"]](*n)
+
+
+def test_no_operands_of_the_held_out_problems_occur_in_training():
+    train = {numbers(row["problem"]) for row in problems(9000, levels=ALL, seed=3)}
+    held_out = {numbers(row["problem"]) for row in problems(2200, split="held_out", levels=ALL, seed=4)}
+    assert train.isdisjoint(held_out)
+    assert len(held_out) > 300  # the claim is about many operands, not about a few
+
+
+def test_the_corpus_of_the_warm_start_has_training_operands_only():
+    rng = Random(0)
+    held_out = {numbers(row["problem"]) for row in problems(2200, split="held_out", levels=ALL)}
+    for _ in range(5000):
+        question = example(rng)[0][-1]["content"].split("\n\n")[0]  # the instruction and the hints have no operands
+        assert numbers(question) not in held_out, question
+    assert drill(rng)[0] == drill(Random(1))[0]  # the question of a drill has no operands at all
+
+
+def test_about_a_fifth_of_the_operands_is_held_out():
+    # By rejection: of the draws of a family, which are independent of the split, a fifth must be held out.
+    rng = Random(0)
+    operands = {numbers(draw(family, rng).text) for family in FAMILIES for _ in range(2000)}
+    share = sum(split_of(" ".join(map(str, o))) == "held_out" for o in operands) / len(operands)
+    assert share == pytest.approx(0.2, abs=0.02)  # some 4000 multisets: the standard error is .006
+
+
+def test_every_answer_follows_from_the_text_alone():
+    assert [row for row in ROWS if solved_from_text(row) != int(row["answer"])] == []
+    assert {row["family"] for row in ROWS} == set(FAMILIES)
+
+
+def test_every_equation_of_every_worked_solution_is_true():
+    for row in ROWS:
+        equations = re.findall(r"(\d+)([-+*/])(\d+)=(\d+)\.", row["solution"])
+        for a, sign, b, value in equations:
+            a, b = Fraction(a), Fraction(b)
+            assert {"+": a + b, "-": a - b, "*": a * b, "/": a / b if b else None}[sign] == int(value), row
+        assert len(equations) >= 2, row
+
+
+def test_a_worked_solution_ends_in_its_last_result_boxed():
+    for row in ROWS:
+        *_, last = re.findall(r"=(\d+)\.", row["solution"])
+        assert last == row["answer"]
+        assert row["solution"].endswith(f"\\boxed{{{row['answer']}}}.")
+
+
+def test_each_number_of_a_solution_comes_from_the_text_or_from_an_earlier_step():
+    constants = {"sequence": set(), "perimeter": {2}, "posts": {1}, "mean": {3}}  # knowledge, not operands
+    for row in ROWS:
+        known = set(numbers(row["problem"])) | constants.get(row["family"], set())
+        for a, _, b, value in re.findall(r"(\d+)([-+*/])(\d+)=(\d+)\.", row["solution"]):
+            assert {int(a), int(b)} <= known, row
+            known.add(int(value))
+
+
+def test_texts_are_distinct():
+    texts = [row["problem"] for row in problems(8000)]
+    assert len(set(texts)) == 8000
+
+
+def test_families_and_levels_have_the_same_share_for_any_n():
+    for n in (10, 130, 1000):
+        assert set(Counter(row["family"] for row in problems(n)).values()) == {n // 10}
+    assert {row["family"]: row["level"] for row in ROWS} == {name: family.level for name, family in FAMILIES.items()}
+    assert {row["level"] for row in problems(100)} == {1, 2, 3}
+    assert {row["level"] for row in problems(100, levels=[4])} == {4}
+
+
+def test_a_longer_list_begins_with_the_shorter_one():
+    assert problems(500)[:77] == problems(77)
+
+
+def test_seeds_and_splits_give_other_problems():
+    first = {row["problem"] for row in problems(200)}
+    assert len(first & {row["problem"] for row in problems(200, seed=1)}) < 40
+    assert not first & {row["problem"] for row in problems(200, split="held_out")}
+
+
+def test_another_process_with_another_hash_seed_makes_the_same_problems():
+    code = "from data.arithmetic import problems; print([row['problem'] for row in problems(50, split='held_out')])"
+    made = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": "7"}
+    )
+    assert made.stdout.strip() == str([row["problem"] for row in problems(50, split="held_out")])
+
+
+def test_the_problems_of_seed_0_stay_as_they_are():
+    golden = {
+        "change": ("Clara has 29 dollars and buys 6 shells for 3 dollars each. How many dollars are left?", "11"),
+        "precedence": ("What is 6+2*4?", "14"),
+        "brackets": ("Compute (5+4)*4.", "36"),
+        "times": ("Olga has 3 pears. Felix has 4 times as many. How many pears do they have together?", "15"),
+        "equation": ("What is x if 4x+8=40?", "8"),
+    }
+    rows = {row["family"]: (row["problem"], row["answer"]) for row in problems(10)}
+    assert {family: rows[family] for family in golden} == golden
+
+
+def test_torch_is_not_imported():
+    code = "import sys, data.arithmetic, data._arithmetic_corpus; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n": 10, "split": "test"}, "one of train, held_out, but it is 'test'"),
+        ({"n": -1}, "not be negative, but it is -1"),
+        ({"n": 10, "levels": ()}, "levels must be among"),
+        ({"n": 10, "levels": (3, 5)}, r"they are \[3, 5\]"),
+        ({"n": 100_000, "split": "held_out", "levels": (4,)}, "ask for fewer problems"),
+    ],
+)
+def test_bad_arguments_are_refused_with_the_way_out(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        problems(**arguments)

@@ -1,0 +1,76 @@
+"""Short GRPO runs on the tiny model, shared by the contract tests and the two-process script."""
+
+import torch
+from datasets import Dataset
+from trl.trainer.utils import nanstd
+
+from tests import tiny
+from trainers._rollout import RolloutTrainer
+
+PROMPTS = Dataset.from_dict({"prompt": ["1 + 1 =", "22 + 2 =", "3 + 4 =", "a b ="] * 2})
+
+
+def parity(completion_ids, **_):
+    """A reward that an untrained model already earns unevenly, with more than two values."""
+    return [float(sum(ids) % 5) for ids in completion_ids]
+
+
+class Recomputed(RolloutTrainer):
+    """GRPO written through the seam: TRL's advantage expression on what the seam hands out."""
+
+    def group_advantages(self, rewards, lengths):
+        std = nanstd(rewards, dim=1, keepdim=True) if rewards.size(1) > 1 else torch.zeros_like(rewards)
+        return (rewards - rewards.nanmean(1, keepdim=True)) / (std + 1e-4)
+
+
+def settings(path, **changes):
+    """Arguments of a run that takes a few seconds on a CPU."""
+    return {
+        "output_dir": str(path),
+        "per_device_train_batch_size": 4,
+        "num_generations": 4,
+        "max_completion_length": 8,
+        "max_steps": 2,
+        "learning_rate": 1e-2,
+        "logging_steps": 1,
+        "seed": 7,
+        "use_cpu": True,
+        "bf16": False,
+        "gradient_checkpointing": False,
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "dataloader_pin_memory": False,
+        **changes,
+    }
+
+
+def build(trainer_class, config_class, path, reward_funcs=parity, tokenizer=None, **changes):
+    """A trainer of the class on a fresh tiny model."""
+    tokenizer = tokenizer or tiny.tokenizer()
+    model = tiny.model(tokenizer)
+    if changes.get("beta"):  # the reference model is loaded from where the model came from
+        model.save_pretrained(path)
+        model = type(model).from_pretrained(path)
+    return trainer_class(
+        model=model,
+        reward_funcs=reward_funcs,
+        args=config_class(**settings(path, **changes)),
+        train_dataset=PROMPTS,
+        eval_dataset=PROMPTS.select(range(4)),
+        processing_class=tokenizer,
+    )
+
+
+def trajectory(trainer):
+    """Train; everything TRL logged (without times) and the final weights."""
+    trainer.train()
+    timed = ("runtime", "per_second", "step_time", "groups/", "flos")
+    log = [{k: v for k, v in row.items() if not any(t in k for t in timed)} for row in trainer.state.log_history]
+    return log, {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
+
+
+def same(ours, theirs):
+    """Whether two trajectories agree bit for bit; the reference must have learned something."""
+    assert any(row.get("grad_norm", 0) > 0 for row in theirs[0]), "the reference run learned nothing"
+    return ours[0] == theirs[0] and all(torch.equal(p, theirs[1][name]) for name, p in ours[1].items())
