@@ -1,0 +1,203 @@
+"""From the command line to checked settings. Precedence: flag over recipe over machine and model over method.
+
+Fields are TRL's: every option of GRPOConfig and ModelConfig is a flag and a recipe key. Ours are in `TrainArguments`
+and in the methods' configs.
+"""
+
+import argparse
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+import yaml
+from trl import ModelConfig, TrlParser
+from typing_extensions import override
+
+import embedded
+from commands._errors import UserError
+from data import PROMPTS
+from rewards import REWARDS
+from trainers import METHODS, RolloutConfig
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+# The LPRO card's reward is correctness plus 0.1 for a well-formed box.
+WEIGHTS = {"boxed_format": 0.1}
+
+
+@dataclass
+class TrainArguments:
+    """What to train on; how is in the method's config."""
+
+    method: str = field(metadata={"help": f"One of {', '.join(METHODS)}.", "choices": list(METHODS)})
+    dataset_name: str = field(
+        default="arithmetic",
+        metadata={"help": "arithmetic, math, math500, gsm8k, a .jsonl/.json/.csv/.parquet file, or a Hub id."},
+    )
+    dataset_config: str | None = field(default=None, metadata={"help": "Configuration of a Hub dataset."})
+    dataset_split: str | None = field(default=None, metadata={"help": "Split to train on; default train."})
+    problem_column: str | None = field(default=None, metadata={"help": "Column of the problem, if not found by name."})
+    answer_column: str | None = field(default=None, metadata={"help": "Column of the answer, if not found by name."})
+    max_problems: int | None = field(default=None, metadata={"help": "Use the first N problems only."})
+    bad_golds: str = field(
+        default="error",
+        metadata={
+            "help": "Answers that the verifier cannot parse: stop before training, or drop those problems.",
+            "choices": ["error", "drop"],
+        },
+    )
+    prompt_style: str | None = field(
+        default=None,
+        metadata={
+            "help": f"Wording of the prompt: {', '.join(PROMPTS)}; default boxed, for the embedded model plain.",
+            "choices": list(PROMPTS),
+        },
+    )
+    system_prompt: str | None = field(default=None, metadata={"help": "Replaces the style's system message."})
+    max_prompt_length: int = field(default=1024, metadata={"help": "Longer prompts (tokens) are dropped, not cut."})
+    reward_funcs: list[str] = field(
+        default_factory=lambda: ["accuracy", "boxed_format"],
+        metadata={"help": f"Out of {', '.join(REWARDS)}; weights: --reward_weights, default 1, boxed_format 0.1."},
+    )
+    eval_problems: int = field(
+        default=200, metadata={"help": "Held-out problems measured greedily before and after; 0 for none."}
+    )
+    eval_dataset_name: str | None = field(
+        default=None, metadata={"help": "Where they come from; default: taken out of the training problems."}
+    )
+    eval_dataset_split: str | None = field(default=None, metadata={"help": "Split of it."})
+
+
+@dataclass
+class Settings:
+    """Everything a training command was asked for."""
+
+    arguments: TrainArguments
+    trainer: RolloutConfig
+    model: ModelConfig
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the shipped arithmetic model is trained."""
+        return self.model.model_name_or_path == str(embedded.MODEL)
+
+
+class _Parser(TrlParser):
+    """TRL's parser with errors as one paragraph instead of a usage block of 190 options."""
+
+    @override
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}.")
+
+
+def parse(argv: Sequence[str]) -> Settings:
+    """Settings of `cli.py train`.
+
+    Raises:
+        UserError: Anything about flags or recipe that is wrong.
+    """
+    argv = [part for arg in argv for part in (arg.split("=", 1) if arg.startswith("--config=") else [arg])]
+    recipe = _read_recipe(_peek(argv, "config"))
+    method = _peek(argv, "method") or recipe.get("method")
+    if method not in METHODS:
+        met = f"found {method!r}{_did_you_mean(str(method), METHODS)}" if method else "none was given"
+        raise UserError(f"--method is one of {', '.join(METHODS)}; {met}.")
+    config_class = METHODS[method][1]
+    parser = _Parser((TrainArguments, config_class, ModelConfig), allow_abbrev=False)
+    model = _peek(argv, "model_name_or_path") or recipe.get("model_name_or_path")
+    parser.set_defaults_with_config(**_machine_defaults())
+    if model is None:
+        shipped = _read_recipe(str(RECIPES / "embedded.yaml"))
+        parser.set_defaults_with_config(model_name_or_path=str(embedded.MODEL), **shipped)
+    try:
+        *parsed, in_recipe, in_flags = parser.parse_args_and_config(
+            argv, return_remaining_strings=True, separate_remaining_strings=True
+        )
+    except (ValueError, TypeError) as error:
+        raise UserError(str(error)) from error
+    _refuse_unknown(parser, method, in_recipe, in_flags)
+    settings = Settings(*parsed)
+    _complete(settings)
+    return settings
+
+
+def _complete(settings: Settings) -> None:
+    """Fill in what depends on several arguments, and check those that no dataclass checks."""
+    arguments, config = settings.arguments, settings.trainer
+    for name in arguments.reward_funcs:
+        if name not in REWARDS:
+            raise UserError(
+                f"--reward_funcs takes names out of {', '.join(REWARDS)}; found {name!r}{_did_you_mean(name, REWARDS)}."
+            )
+    if config.reward_weights is None:
+        config.reward_weights = [WEIGHTS.get(name, 1.0) for name in arguments.reward_funcs]
+    if len(config.reward_weights) != len(arguments.reward_funcs):
+        raise UserError(
+            f"--reward_weights needs one number per reward function ({', '.join(arguments.reward_funcs)}); found "
+            f"{config.reward_weights}."
+        )
+    for name, least in (("max_prompt_length", 1), ("eval_problems", 0), ("max_problems", 1)):
+        value = getattr(arguments, name)
+        if value is not None and value < least:
+            raise UserError(f"--{name} must be at least {least}; found {value}.")
+    arguments.prompt_style = arguments.prompt_style or ("plain" if settings.embedded else "boxed")
+
+
+def _machine_defaults() -> dict[str, Any]:
+    """What TRL's defaults, made for a recent GPU, need on this machine."""
+    if not torch.accelerator.is_available():
+        return {"use_cpu": True, "bf16": False, "dataloader_pin_memory": False}
+    if torch.cuda.is_available() and not torch.cuda.is_bf16_supported(including_emulation=False):
+        return {"bf16": False, "fp16": True}
+    return {}
+
+
+def _read_recipe(path: str | None) -> dict[str, Any]:
+    """A YAML mapping, or one paragraph on why it is none."""
+    if path is None:
+        return {}
+    try:
+        recipe = yaml.safe_load(Path(path).read_text())
+    except OSError as error:
+        known = [str(file.relative_to(RECIPES.parent)) for file in sorted(RECIPES.glob("*.yaml"))]
+        raise UserError(
+            f"--config takes a recipe file; {path}: {error.strerror}. Shipped recipes: {', '.join(known)}."
+        ) from error
+    except yaml.YAMLError as error:
+        raise UserError(f"--config {path} is not valid YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(recipe, dict):
+        raise UserError(f"--config {path} must hold `option: value` lines; found {type(recipe).__name__}.")
+    return recipe
+
+
+def _peek(argv: Sequence[str], name: str) -> str | None:
+    """The value of one flag before the rest can be parsed."""
+    peeker = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    peeker.add_argument(f"--{name}", f"--{name.replace('_', '-')}", dest="value")
+    try:
+        return peeker.parse_known_args(argv)[0].value
+    except argparse.ArgumentError as error:
+        raise UserError(f"--{name} needs a value.") from error
+
+
+def _refuse_unknown(parser: _Parser, method: str, in_recipe: Sequence[str], in_flags: Sequence[str]) -> None:
+    """Stop at the first option that nobody knows, saying which was meant or whose it is."""
+    known = [option for action in parser._actions for option in action.option_strings]
+    for source, options in (("the recipe", in_recipe), ("the command line", in_flags)):
+        if not options:
+            continue
+        option = next((o.split("=")[0] for o in options if o.startswith("--")), options[0])
+        owners = [
+            name
+            for name, (_, config) in METHODS.items()
+            if name != method and option.lstrip("-").replace("-", "_") in {f.name for f in fields(config)}
+        ]
+        hint = f" It belongs to --method {' and '.join(owners)}." if owners else _did_you_mean(option, known)
+        raise UserError(f"Option {option} in {source} is not known to --method {method}.{hint}")
+
+
+def _did_you_mean(met: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(met, list(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""

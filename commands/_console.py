@@ -1,0 +1,59 @@
+"""What a person sees: lines on the main process, one per logging step beside TRL's progress bar."""
+
+import sys
+from typing import Any
+
+from accelerate import PartialState
+from transformers import ProgressCallback
+from typing_extensions import override
+
+
+def say(text: str = "") -> None:
+    """Print a line, once however many processes there are."""
+    if PartialState().is_main_process:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+
+class MetricsLine(ProgressCallback):
+    """The progress bar of transformers, and one compact line where it would print forty metrics."""
+
+    @override
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        if state.is_world_process_zero and logs and "reward" in logs:
+            line = metrics_line(state.global_step, state.max_steps, logs)
+            if self.training_bar is not None:
+                self.training_bar.write(line)
+            else:
+                say(line)
+
+
+def metrics_line(step: int, steps: int, logs: dict[str, Any]) -> str:
+    """The metrics that tell whether a run learns, in one line; what was not logged is left out.
+
+    Args:
+        step: Optimizer steps done.
+        steps: Optimizer steps in all.
+        logs: Means over the logging window, as TRL names them.
+    """
+    # Whatever has no value in this window (None: no wrong answer to measure, say) is not shown.
+    parts = [
+        (form, name)
+        for form, name in (
+            ("reward {:.2f}", "reward"),
+            ("accuracy {:.0%}", "rewards/accuracy/mean"),
+            ("length {:.0f}", "completions/mean_length"),
+            ("(right {:.0f})", "completions/mean_length_correct"),
+            ("(wrong {:.0f})", "completions/mean_length_incorrect"),
+            ("cut {:.0%}", "completions/clipped_ratio"),
+            ("groups that teach {:.0%}", "groups/effective"),
+            ("all right {:.0%}", "groups/all_correct"),
+            ("all wrong {:.0%}", "groups/all_wrong"),
+            ("entropy {:.2f}", "entropy"),
+            ("clipped {:.1%}", "clip_ratio/region_mean"),
+            ("KL {:.3f}", "kl"),
+            ("{:.1f} s/step", "step_time"),
+        )
+        if logs.get(name) is not None
+    ]
+    return f"step {step}/{steps}  " + "  ".join(form.format(float(logs[name])) for form, name in parts)

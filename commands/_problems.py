@@ -1,0 +1,164 @@
+"""From a data set's name to the prompts of a run, all of it before any weights are loaded."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import datasets
+from transformers import AutoConfig, AutoTokenizer
+
+from commands._arguments import Settings
+from commands._console import say
+from commands._errors import UserError
+from data import Problems, as_text, build_prompts, drop_long, load_problems, prompt_length
+from rewards import gold_is_parsable
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a run trains on and is measured on.
+
+    Attributes:
+        train: Columns `prompt`, `answer` and what else the source has.
+        held_out: The same columns; None if nothing is measured.
+        source: Name and fingerprint of the training problems.
+    """
+
+    train: datasets.Dataset
+    held_out: datasets.Dataset | None
+    source: str
+    tokenizer: Any
+
+
+def prepare(settings: Settings) -> Task:
+    """Load, map, check and word the problems; says what was done.
+
+    Raises:
+        UserError, DataError: Anything about model name, data or batch arithmetic that cannot work.
+    """
+    arguments, tokenizer = settings.arguments, load_tokenizer(settings)
+    problems = _load(settings, arguments.dataset_name, arguments.dataset_split)
+    train = problems.dataset
+    if arguments.max_problems is not None:
+        train = train.select(range(min(arguments.max_problems, len(train))))
+    train, held_out = _hold_out(settings, train)
+    train = _worded(settings, train, tokenizer)
+    if held_out is not None:
+        held_out = _worded(settings, held_out, tokenizer)
+    _check_context(settings, train, tokenizer)
+    _check_batch(settings, len(train))
+    source = f"{problems.source} (sha256 {problems.fingerprint[:12]})"
+    return Task(train, held_out, source, tokenizer)
+
+
+def load_tokenizer(settings: Settings) -> Any:
+    """The model's tokenizer, with left padding and a pad token that is not the end token where there is one."""
+    model = settings.model
+    try:
+        return AutoTokenizer.from_pretrained(
+            model.model_name_or_path, revision=model.model_revision, trust_remote_code=settings.trainer.trust_remote_code
+        )
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"no model could be loaded from --model_name_or_path {model.model_name_or_path}: "
+            f"{str(error).splitlines()[0]} Name a Hub id (online, or already in the cache) or a local folder with "
+            "config, weights and tokenizer."
+        ) from error
+
+
+def _load(settings: Settings, name: str, split: str | None) -> Problems:
+    """Problems with answers that can be graded, and an account of how they were found."""
+    arguments = settings.arguments
+    problems = load_problems(
+        name,
+        split=split,
+        config=arguments.dataset_config,
+        problem_column=arguments.problem_column,
+        answer_column=arguments.answer_column,
+    )
+    say(f"data      {name}: {len(problems.dataset):,} problems")
+    for line in problems.mapping:
+        say(f"          {line}")
+    dataset = problems.dataset
+    bad = [i for i, gold in enumerate(dataset["answer"]) if not gold_is_parsable(gold)]
+    if bad:
+        listed = "; ".join(f"row {dataset[i]['row']}: {dataset[i]['answer'][:40]!r}" for i in bad[:5])
+        told = f"{len(bad)} of {len(dataset)} answers of {name} cannot be parsed, so nothing could be graded against "
+        told += f"them ({listed}{'; …' if len(bad) > 5 else ''})."
+        if arguments.bad_golds == "error" or len(bad) == len(dataset):
+            raise UserError(f"{told} Mend them, name another --answer_column, or drop them with --bad_golds drop.")
+        say(f"          {told} Dropped.")
+        dataset = dataset.select(sorted(set(range(len(dataset))) - set(bad)))
+    return Problems(dataset, problems.mapping, problems.source, problems.fingerprint, problems.dropped)
+
+
+def _hold_out(settings: Settings, train: datasets.Dataset) -> tuple[datasets.Dataset, datasets.Dataset | None]:
+    """Set problems aside that training never sees: another source or split, or at most a tenth of the training set."""
+    arguments, wanted = settings.arguments, settings.arguments.eval_problems
+    name, split = arguments.eval_dataset_name, arguments.eval_dataset_split
+    if name is None and arguments.dataset_name == "arithmetic":
+        name, split = "arithmetic", "held_out"
+    if wanted == 0:
+        return train, None
+    if name is not None or split is not None:
+        other = _load(settings, name or arguments.dataset_name, split).dataset
+        return train, other.select(range(min(wanted, len(other))))
+    wanted = min(wanted, len(train) // 10)
+    if wanted == 0:
+        return train, None
+    parts = train.train_test_split(test_size=wanted, seed=settings.trainer.seed)
+    return parts["train"], parts["test"]
+
+
+def _worded(settings: Settings, dataset: datasets.Dataset, tokenizer: Any) -> datasets.Dataset:
+    """Add prompts, drop those that are too long."""
+    arguments = settings.arguments
+    dataset = build_prompts(dataset, arguments.prompt_style or "boxed", system=arguments.system_prompt)
+    if tokenizer.chat_template is None:
+        say("          the model has no chat template: prompts are plain text, Question: … Answer:")
+        texts = [as_text(prompt) for prompt in dataset["prompt"]]
+        dataset = dataset.remove_columns("prompt").add_column("prompt", texts)
+    dataset, dropped = drop_long(dataset, tokenizer, arguments.max_prompt_length)
+    if dropped:
+        rows = ", ".join(map(str, dropped[:5])) + (", …" if len(dropped) > 5 else "")
+        limit = arguments.max_prompt_length
+        say(f"          {len(dropped)} prompts over {limit} tokens dropped (--max_prompt_length): rows {rows}")
+    return dataset
+
+
+def _check_context(settings: Settings, train: datasets.Dataset, tokenizer: Any) -> None:
+    """Prompt and completion must fit the positions that the model knows."""
+    config = AutoConfig.from_pretrained(
+        settings.model.model_name_or_path,
+        revision=settings.model.model_revision,
+        trust_remote_code=settings.trainer.trust_remote_code,
+    )
+    positions = getattr(config.get_text_config(), "max_position_embeddings", None)
+    longest = max(prompt_length(prompt, tokenizer) for prompt in train["prompt"])
+    completion = settings.trainer.max_completion_length
+    if positions is not None and longest + completion > positions:
+        raise UserError(
+            f"the longest prompt ({longest} tokens) and --max_completion_length {completion} do not fit the model's "
+            f"{positions} positions. Lower --max_completion_length to {positions - longest}, or --max_prompt_length."
+        )
+
+
+def _check_batch(settings: Settings, problems: int) -> None:
+    """One generation needs its number of prompts; TRL drops an incomplete rest without a word."""
+    config = settings.trainer
+    assert config.generation_batch_size is not None
+    assert config.steps_per_generation is not None
+    prompts = config.generation_batch_size // config.num_generations
+    if problems < prompts:
+        raise UserError(
+            f"there are {problems} training problems, but each generation takes {prompts} (= "
+            f"{config.generation_batch_size} completions / --num_generations {config.num_generations}): no step could "
+            f"be made. Add problems, or lower --per_device_train_batch_size (now {config.per_device_train_batch_size}) "
+            f"or --steps_per_generation (now {config.steps_per_generation})."
+        )
+    generations, rest = divmod(problems, prompts)
+    updates = config.num_iterations * config.steps_per_generation // config.gradient_accumulation_steps
+    left = f", {rest} left out each epoch" if rest else ""
+    say(
+        f"batch     {prompts} prompts × {config.num_generations} completions per generation, {updates} optimizer "
+        f"step{'s' if updates != 1 else ''} each; {generations} generations per epoch{left}"
+    )

@@ -1,0 +1,1 @@
+"""A model and problems in, measured numbers out. Uses `data` and `rewards`, never `trainers`."""
