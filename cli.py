@@ -56,6 +56,7 @@ def _quiet_libraries() -> None:
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     # bitsandbytes reports a missing optional CPU kernel on every import.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 
 
 if __name__ == "__main__":

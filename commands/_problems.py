@@ -36,7 +36,7 @@ def prepare(settings: Settings) -> Task:
         UserError, DataError: Anything about model name, data or batch arithmetic that cannot work.
     """
     arguments, tokenizer = settings.arguments, load_tokenizer(settings)
-    problems = _load(settings, arguments.dataset_name, arguments.dataset_split)
+    problems = _load(settings, "data", arguments.dataset_name, arguments.dataset_split)
     train = problems.dataset
     if arguments.max_problems is not None:
         train = train.select(range(min(arguments.max_problems, len(train))))
@@ -65,8 +65,8 @@ def load_tokenizer(settings: Settings) -> Any:
         ) from error
 
 
-def _load(settings: Settings, name: str, split: str | None) -> Problems:
-    """Problems with answers that can be graded, and an account of how they were found."""
+def _load(settings: Settings, role: str, name: str, split: str | None) -> Problems:
+    """Problems with answers that can be graded; says under its role what was found where."""
     arguments = settings.arguments
     problems = load_problems(
         name,
@@ -75,9 +75,7 @@ def _load(settings: Settings, name: str, split: str | None) -> Problems:
         problem_column=arguments.problem_column,
         answer_column=arguments.answer_column,
     )
-    say(f"data      {name}: {len(problems.dataset):,} problems")
-    for line in problems.mapping:
-        say(f"          {line}")
+    say(f"{role:9} {name}: {len(problems.dataset):,} problems; {'; '.join(problems.mapping)}")
     dataset = problems.dataset
     bad = [i for i, gold in enumerate(dataset["answer"]) if not gold_is_parsable(gold)]
     if bad:
@@ -100,12 +98,13 @@ def _hold_out(settings: Settings, train: datasets.Dataset) -> tuple[datasets.Dat
     if wanted == 0:
         return train, None
     if name is not None or split is not None:
-        other = _load(settings, name or arguments.dataset_name, split).dataset
+        other = _load(settings, "held out", name or arguments.dataset_name, split).dataset
         return train, other.select(range(min(wanted, len(other))))
     wanted = min(wanted, len(train) // 10)
     if wanted == 0:
         return train, None
     parts = train.train_test_split(test_size=wanted, seed=settings.trainer.seed)
+    say(f"{'held out':9} {wanted} of them, never trained on")
     return parts["train"], parts["test"]
 
 
@@ -119,7 +118,7 @@ def _worded(settings: Settings, dataset: datasets.Dataset, tokenizer: Any) -> da
         dataset = dataset.remove_columns("prompt").add_column("prompt", texts)
     dataset, dropped = drop_long(dataset, tokenizer, arguments.max_prompt_length)
     if dropped:
-        rows = ", ".join(map(str, dropped[:5])) + (", …" if len(dropped) > 5 else "")
+        rows = ", ".join(map(str, sorted(dropped)[:5])) + (", …" if len(dropped) > 5 else "")
         limit = arguments.max_prompt_length
         say(f"          {len(dropped)} prompts over {limit} tokens dropped (--max_prompt_length): rows {rows}")
     return dataset

@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 import torch
 
 # A checkpoint's own generation config must not leak into a measurement (Qwen2.5 ships repetition_penalty 1.05).
-PLAIN = {"num_beams": 1, "repetition_penalty": 1.0, "top_k": 0, "top_p": 1.0}
+GREEDY = {"do_sample": False, "temperature": None, "top_k": None, "top_p": None}
+SAMPLE = {"do_sample": True, "top_k": 0, "top_p": 1.0}
+PLAIN = {"num_beams": 1, "repetition_penalty": 1.0}
 
 
 class Completion(NamedTuple):
@@ -42,7 +44,7 @@ def complete(
     Returns:
         One completion per prompt, in their order.
     """
-    sampling = {"do_sample": True, "temperature": temperature} if temperature else {"do_sample": False}
+    sampling = {**SAMPLE, "temperature": temperature} if temperature else GREEDY
     ends = _end_ids(model, tokenizer)
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     results: list[Completion | None] = [None] * len(prompts)

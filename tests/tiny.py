@@ -23,7 +23,7 @@ def tokenizer():
     )
 
 
-def model(tokenizer, seed=0):
+def model(tokenizer, seed=0, positions=256):
     """Random weights, large enough in scale that sampled tokens differ in probability."""
     torch.manual_seed(seed)
     config = Qwen2Config(
@@ -33,7 +33,7 @@ def model(tokenizer, seed=0):
         num_hidden_layers=2,
         num_attention_heads=2,
         num_key_value_heads=1,
-        max_position_embeddings=256,
+        max_position_embeddings=positions,
         tie_word_embeddings=True,
         initializer_range=0.3,
         bos_token_id=None,

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from data._arithmetic_corpus import drill, example
+from data._arithmetic_corpus import drill, example, write
 from data._arithmetic_families import FAMILIES
 from data.arithmetic import draw, problems, split_of
 
@@ -58,6 +58,30 @@ def test_the_corpus_of_the_warm_start_has_training_operands_only():
         question = example(rng)[0][-1]["content"].split("\n\n")[0]  # the instruction and the hints have no operands
         assert numbers(question) not in held_out, question
     assert drill(rng)[0] == drill(Random(1))[0]  # the question of a drill has no operands at all
+
+
+def test_the_corpus_writes_a_method_and_carries_its_slips_on():
+    # The wrong method of "precedence" is left to right; without slips its last result is (a+b)*c.
+    rng = Random(0)
+    problem = next(p for p in (draw("precedence", rng) for _ in range(100)) if p.text.startswith("What is"))
+    a, b, c = (int(x) for x in re.findall(r"\d+", problem.text))
+    right = Counter(re.findall(r"boxed\{(\d+)", write(problem, rng, p_right=1.0))[0] for _ in range(1000))
+    wrong = Counter(re.findall(r"boxed\{(\d+)", write(problem, rng, p_right=0.0))[0] for _ in range(1000))
+    assert right.most_common(1)[0][0] == str(a + b * c)
+    assert wrong.most_common(1)[0][0] == str((a + b) * c)
+    assert 0.95 < right[str(a + b * c)] / 1000 < 0.99  # two steps, each right with .985: .970; three errors are .016
+
+
+def test_the_wording_is_independent_of_the_method_and_changes_no_result():
+    rng = Random(0)
+    problem = draw("takings", rng)
+    texts = {p: [write(problem, rng, p_right=p) for _ in range(2000)] for p in (0.0, 1.0)}
+    words = {p: sum(len(text.split()) for text in group) / 2000 for p, group in texts.items()}
+    assert words[0.0] == pytest.approx(words[1.0], abs=0.7)  # standard deviation 7 words: the error is .22
+    for text in (text for group in texts.values() for text in group):
+        results = re.findall(r"=(\d+)\.", text)
+        assert re.findall(r"boxed\{(\d+)\}", text) == results[-1:]
+        assert set(re.findall(r"(?:makes|number is) (\d+)", text)) <= set(results)
 
 
 def test_about_a_fifth_of_the_operands_is_held_out():
@@ -131,7 +155,7 @@ def test_another_process_with_another_hash_seed_makes_the_same_problems():
 
 def test_the_problems_of_seed_0_stay_as_they_are():
     golden = {
-        "change": ("Clara has 29 dollars and buys 6 shells for 3 dollars each. How many dollars are left?", "11"),
+        "change": ("Clara has 26 dollars and buys 6 shells for 3 dollars each. How many dollars are left?", "8"),
         "precedence": ("What is 6+2*4?", "14"),
         "brackets": ("Compute (5+4)*4.", "36"),
         "times": ("Olga has 3 pears. Felix has 4 times as many. How many pears do they have together?", "15"),
@@ -139,6 +163,15 @@ def test_the_problems_of_seed_0_stay_as_they_are():
     }
     rows = {row["family"]: (row["problem"], row["answer"]) for row in problems(10)}
     assert {family: rows[family] for family in golden} == golden
+    assert problems(1, split="held_out") == [
+        {
+            "problem": "Mia has 17 dollars and buys 2 balls for 5 dollars each. How many dollars are left?",
+            "answer": "7",
+            "solution": "2*5=10. 17-10=7. The answer is \\boxed{7}.",
+            "level": 1,
+            "family": "change",
+        }
+    ]
 
 
 def test_torch_is_not_imported():

@@ -1,0 +1,23 @@
+# `make train` and `make test` each work alone on a fresh clone.
+PYTHON ?= python3
+VENV ?= .venv
+METHOD ?= repo
+BIN := $(VENV)/bin
+
+.PHONY: train test install
+install: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+train: $(VENV)/installed
+	$(BIN)/accelerate launch --config_file accelerate_configs/cpu.yaml cli.py train --method $(METHOD)
+
+# One thread: spinning OpenMP threads make shared cores several times slower, and the models in the tests are tiny.
+test: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest

@@ -1,0 +1,73 @@
+"""Problems and prompts. Nothing here knows of rewards, trainers or torch.
+
+To add a data set: a function in a file of its own and a line in `DATASETS`. It may return any layout that
+`load_problems` can map; the columns it should end in are `problem` and `answer`, and what else the source has.
+"""
+
+from collections.abc import Callable
+
+import datasets
+
+from data import arithmetic
+from data._errors import DataError
+from data._load import load
+from data._problems import Problems, fingerprint
+from data._prompts import PROMPTS, as_text, build_prompts, drop_long, prompt_length, render_prompt
+from data.gsm8k import load_gsm8k
+from data.hendrycks_math import load_math, load_math500
+
+
+def load_arithmetic(split: str | None = None) -> datasets.Dataset:
+    """Generate 2,000 problems for training (`train`), or 400 with other operands (`test`)."""
+    sizes = {"train": ("train", 2000), "test": ("held_out", 400), "held_out": ("held_out", 400)}
+    if split is not None and split not in sizes:
+        raise DataError(f"arithmetic has the splits {', '.join(sizes)}, met {split!r}; name one with --dataset_split")
+    side, n = sizes[split or "train"]
+    return datasets.Dataset.from_list(arithmetic.problems(n, split=side))
+
+
+DATASETS: dict[str, Callable[..., datasets.Dataset]] = {
+    "arithmetic": load_arithmetic,
+    "math": load_math,
+    "math500": load_math500,
+    "gsm8k": load_gsm8k,
+}
+
+
+def load_problems(
+    name: str,
+    *,
+    split: str | None = None,
+    config: str | None = None,
+    problem_column: str | None = None,
+    answer_column: str | None = None,
+) -> Problems:
+    """Load problems by name and bring them into the columns `problem`, `answer` and `row`.
+
+    Args:
+        name: A key of `DATASETS`; a file (.jsonl, .json, .csv, .parquet); a folder that `save_to_disk` wrote or with
+            parquet files; or a Hub id `owner/name`. The first that fits, in this order: write `./math` for a folder.
+        split: Part of the source; by default `train`, and `test` for what is only a benchmark.
+        config: Configuration, for sources that have several.
+        problem_column: Where the problem is, if not under a known name; a dot reaches into a nested column.
+        answer_column: Where the answer is, likewise.
+
+    Raises:
+        DataError: In one paragraph, what is wrong with the name, the file or its columns, and what to do.
+    """
+    return load(name, DATASETS, split=split, config=config, problem_column=problem_column, answer_column=answer_column)
+
+
+__all__ = [
+    "DATASETS",
+    "DataError",
+    "PROMPTS",
+    "Problems",
+    "as_text",
+    "build_prompts",
+    "drop_long",
+    "fingerprint",
+    "load_problems",
+    "prompt_length",
+    "render_prompt",
+]

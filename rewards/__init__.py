@@ -1,0 +1,23 @@
+"""From a completion to a number. Training and evaluation use the same functions.
+
+A reward is called with keywords only, as TRL calls it: `completions`, the columns of the data set (`answer`, ...) and
+TRL's own arguments. It takes the ones it needs, ignores the rest, and returns one float per completion, or None where
+it does not apply. TRL logs it under its `__name__`.
+
+To add one: a function in a file of its own and a line in `REWARDS`.
+"""
+
+from collections.abc import Callable
+
+from rewards._verifier import gold_is_parsable, last_boxed, verify
+from rewards.answer import accuracy
+from rewards.format import boxed_format
+from rewards.repo_rules import repo_rules
+
+REWARDS: dict[str, Callable[..., list[float | None]]] = {
+    "accuracy": accuracy,
+    "boxed_format": boxed_format,
+    "repo_rules": repo_rules,
+}
+
+__all__ = ["REWARDS", "verify", "gold_is_parsable", "last_boxed"]

@@ -1,0 +1,24 @@
+"""Does the text state its answer where it was asked to?"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rewards._completions import Completion, text_of
+from rewards._verifier import last_boxed
+
+
+def boxed_format(completions: Sequence[Completion], **_: Any) -> list[float | None]:
+    r"""Reward 1 for a text whose last ``\boxed{}`` is closed and not empty, right or wrong; else 0.
+
+    LPRO adds it to `accuracy` with weight 0.1: r = 1[correct] + 0.1 · 1[boxed].
+
+    Args:
+        completions: N texts or message lists.
+
+    Returns:
+        N rewards of 0.0 or 1.0.
+
+    >>> boxed_format([r"\boxed{anything}", r"\boxed{}", r"\boxed{cut o"])
+    [1.0, 0.0, 0.0]
+    """
+    return [1.0 if last_boxed(text_of(completion)) else 0.0 for completion in completions]

@@ -1,0 +1,253 @@
+"""`cli.py train` as a user meets it: wrong input is one paragraph and exit code 2 with nothing written."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import cli
+from commands._arguments import RECIPES, parse
+from tests import tiny
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def refuse(tmp_path, capsys, monkeypatch):
+    """Run `train` with arguments that must be refused; returns the one paragraph it told."""
+    monkeypatch.setattr(cli, "_quiet_libraries", lambda: None)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*argv, method="repo"):
+        before = sorted(tmp_path.rglob("*"))
+        code = cli.main(["train", *(["--method", method] if method else []), *map(str, argv)])
+        told = capsys.readouterr().err.strip()
+        assert code == 2
+        assert sorted(tmp_path.rglob("*")) == before, "something was written"
+        assert told.startswith("error: ")
+        assert "\n\n" not in told
+        assert "Traceback" not in told
+        return " ".join(told.split())
+
+    return run
+
+
+def jsonl(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+# --- what is refused -----------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_method_lists_the_known_ones(refuse):
+    assert "one of grpo, lpro, repo; found 'rpo' (did you mean repo?)" in refuse("--method", "rpo", method=None)
+
+
+def test_a_missing_method_is_asked_for(refuse):
+    assert "--method is one of grpo, lpro, repo; none was given" in refuse(method=None)
+
+
+@pytest.mark.parametrize("flag", ["--lambda", "--length_penalty"])
+def test_a_penalty_that_is_not_a_number(refuse, flag):
+    told = refuse(flag, "much", method="lpro")
+    assert "invalid float value: 'much'" in told
+    assert "--lambda" in told
+
+
+def test_a_penalty_below_zero(refuse):
+    assert "--length_penalty must be a number ≥ 0; found -1.0" in refuse("--lambda=-1", method="lpro")
+
+
+def test_a_misspelt_flag_is_corrected(refuse):
+    assert "did you mean --learning_rate?" in refuse("--learning_rat", "1e-5")
+
+
+def test_a_flag_of_another_method_says_whose_it_is(refuse):
+    assert "--length_penalty in the command line is not known to --method repo. It belongs to --method lpro" in refuse(
+        "--length_penalty", "0.1"
+    )
+
+
+def test_a_recipe_that_is_not_there(refuse):
+    told = refuse("--config", "recipes/none.yaml")
+    assert "No such file" in told
+    assert "recipes/embedded.yaml" in told
+
+
+@pytest.mark.parametrize("text", ["a: [1,", "- 1\n- 2\n"])
+def test_a_recipe_that_is_no_mapping(refuse, tmp_path, text):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(text)
+    assert str(recipe) in refuse("--config", recipe)
+
+
+def test_an_unknown_key_in_a_recipe(refuse, tmp_path):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("learnin_rate: 1.0e-6\n")
+    assert "--learnin_rate in the recipe is not known" in refuse("--config", recipe)
+
+
+def test_a_meaningless_option(refuse):
+    assert "--scale_rewards none would have no effect" in refuse("--scale_rewards", "none")
+
+
+def test_a_batch_that_does_not_divide(refuse):
+    assert "must be divisible by num_generations (4)" in refuse("--per_device_train_batch_size", "6")
+
+
+def test_an_unknown_reward(refuse):
+    assert "found 'acuracy' (did you mean accuracy?)" in refuse("--reward_funcs", "acuracy")
+
+
+def test_weights_that_do_not_fit_the_rewards(refuse):
+    assert "one number per reward function (accuracy, boxed_format)" in refuse("--reward_weights", "1")
+
+
+def test_a_file_that_is_not_there(refuse):
+    assert "nowhere.jsonl" in refuse("--dataset_name", "nowhere.jsonl")
+
+
+def test_a_missing_column(refuse, tmp_path):
+    told = refuse("--dataset_name", jsonl(tmp_path / "d.jsonl", [{"text": "1+1?", "anser": "2"}]))
+    assert "text" in told
+    assert "anser" in told
+    assert "--problem_column" in told
+
+
+def test_a_gold_that_cannot_be_parsed(refuse, tmp_path):
+    rows = [{"problem": f"{i}+1?", "answer": str(i + 1)} for i in range(40)]
+    rows[7]["answer"] = r"\text{see the figure}"
+    told = refuse("--dataset_name", jsonl(tmp_path / "d.jsonl", rows))
+    assert "1 of 40 answers" in told
+    assert "row 7: '\\\\text{see the figure}'" in told
+    assert "--bad_golds drop" in told
+
+
+def test_three_rows_for_four_prompts(refuse, tmp_path):
+    data = jsonl(tmp_path / "d.jsonl", [{"problem": f"{i}+1?", "answer": str(i + 1)} for i in range(3)])
+    told = refuse("--dataset_name", data, "--per_device_train_batch_size", "16")
+    assert "there are 3 training problems, but each generation takes 4 prompts (= 16 completions" in told
+
+
+def test_completions_that_do_not_fit_the_model(refuse):
+    assert "do not fit the model's 512 positions" in refuse("--max_completion_length", "600")
+
+
+def test_a_model_that_is_not_there(refuse):
+    assert "no model could be loaded from --model_name_or_path nobody/nothing" in refuse(
+        "--model_name_or_path", "nobody/nothing"
+    )
+
+
+def test_an_unknown_command_lists_the_known_ones(capsys):
+    assert cli.main(["trane"]) == 2
+    assert "'trane' is not a command." in capsys.readouterr().err
+
+
+# --- precedence ----------------------------------------------------------------------------------------------------
+
+
+def test_a_flag_wins_over_the_recipe_and_the_recipe_over_the_method(tmp_path):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("method: lpro\nmodel_name_or_path: some/model\nlength_penalty: 0.2\nepsilon_high: 0.3\n")
+    settings = parse(["--config", str(recipe), "--lambda", "0.3"])
+    assert settings.arguments.method == "lpro"
+    assert settings.trainer.length_penalty == 0.3
+    assert settings.trainer.epsilon_high == 0.3
+    assert settings.trainer.epsilon == 0.2
+    assert settings.trainer.learning_rate == 1e-6
+
+
+def test_the_embedded_recipe_applies_to_the_embedded_model_alone():
+    shipped = yaml.safe_load((RECIPES / "embedded.yaml").read_text())
+    assert parse(["--method", "lpro"]).trainer.learning_rate == float(shipped["learning_rate"])
+    assert parse(["--method", "lpro", "--model_name_or_path", "some/model"]).trainer.learning_rate == 1e-6
+    assert parse(["--method", "grpo"]).arguments.prompt_style == "plain"
+    assert parse(["--method", "grpo", "--model_name_or_path", "some/model"]).arguments.prompt_style == "boxed"
+
+
+# --- runs ----------------------------------------------------------------------------------------------------------
+
+
+def run(*argv, launcher=(sys.executable,), cwd=ROOT):
+    return subprocess.run(
+        [*launcher, str(ROOT / "cli.py"), "train", *map(str, argv)],
+        cwd=cwd,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_the_default_trains_and_leaves_a_model_and_its_results(tmp_path):
+    """From another folder, through accelerate, as printed in the README but for two steps."""
+    launcher = (str(Path(sys.executable).with_name("accelerate")), "launch")
+    short = ["--max_steps", 2, "--logging_steps", 1, "--eval_problems", 20]
+    done = run("--method", "lpro", *short, launcher=launcher, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "LPRO on the embedded arithmetic model" in done.stdout
+    assert "--model_name_or_path Qwen/Qwen2.5-Math-1.5B-Instruct" in done.stdout
+    assert "held out: 20 problems, greedy" in done.stdout
+    assert "step 2/2  reward" in done.stdout + done.stderr
+    (folder,) = (tmp_path / "outputs").iterdir()
+    result = json.loads((folder / "run.json").read_text())
+    rows = [json.loads(line) for line in (folder / "held_out.jsonl").read_text().splitlines()]
+    assert result["before"]["accuracy"] == sum(row["before"]["correct"] for row in rows) / 20
+    assert result["after"]["mean_length"] == sum(row["after"]["length"] for row in rows) / 20
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    AutoModelForCausalLM.from_pretrained(folder / "final")
+    AutoTokenizer.from_pretrained(folder / "final")
+
+
+def test_the_same_seed_gives_the_same_run(tmp_path):
+    results = []
+    for name in ("a", "b"):
+        done = run("--method", "repo", "--max_steps", 2, "--eval_problems", 30, "--output_dir", tmp_path / name)
+        assert done.returncode == 0, done.stderr[-2000:]
+        results.append((tmp_path / name / "held_out.jsonl").read_text())
+        results.append((tmp_path / name / "final" / "model.safetensors").read_bytes())
+    assert results[:2] == results[2:]
+
+
+SMALL = ["--per_device_train_batch_size", 14 * 4, "--gradient_accumulation_steps", 1, "--max_completion_length", 8]
+
+
+@pytest.mark.parametrize("recipe", sorted(path.name for path in RECIPES.glob("*.yaml")))
+def test_every_recipe_resolves_and_makes_two_steps(recipe, tmp_path):
+    """With a tiny model and a local file in the place of the Hub's; everything else is the recipe's."""
+    tokenizer = tiny.tokenizer()
+    tiny.model(tokenizer, positions=2048).save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    data = jsonl(tmp_path / "d.jsonl", [{"problem": f"What is {i}+1?", "answer": str(i + 1)} for i in range(40)])
+    published = yaml.safe_load((RECIPES / recipe).read_text())
+    places = ["--model_name_or_path", tmp_path / "model", "--dataset_name", data]
+    if "eval_dataset_name" in published:
+        places += ["--eval_dataset_name", data]
+    if "eval_dataset_split" in published:
+        places += ["--eval_dataset_split", "train"]
+    method = [] if "method" in published else ["--method", "grpo"]
+    done = run("--config", RECIPES / recipe, *method, *places, *SMALL, "--max_steps", 2, "--output_dir", tmp_path / "out")
+    assert done.returncode == 0, done.stderr[-2000:]
+    state = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert state["method"] == published.get("method", "grpo")
+
+
+def test_prompts_that_are_too_long_are_counted_and_left_out(tmp_path):
+    rows = [{"problem": f"What is {i}+1?" + " again" * (300 if i == 5 else 0), "answer": str(i + 1)} for i in range(40)]
+    data = jsonl(tmp_path / "d.jsonl", rows)
+    done = run(
+        *["--method", "grpo", "--dataset_name", data, "--max_prompt_length", 64, "--eval_problems", 0],
+        *["--per_device_train_batch_size", 8, "--max_steps", 1, "--output_dir", tmp_path / "out"],
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "1 prompts over 64 tokens dropped (--max_prompt_length): rows 5" in done.stdout
+    assert "2 prompts × 4 completions per generation" in done.stdout
+    assert "1 left out each epoch" in done.stdout

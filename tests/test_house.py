@@ -1,0 +1,90 @@
+"""The rules of the house, checked on the syntax trees: who imports whom, who may touch TRL's privates, what is listed."""
+
+import ast
+import importlib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ["data", "rewards", "trainers", "evaluation", "embedded", "commands"]
+# Imports run one way: commands -> evaluation -> {data, rewards}, and commands -> trainers.
+ALLOWED = {
+    "data": set(),
+    "rewards": set(),
+    "trainers": set(),
+    "evaluation": {"data", "rewards"},
+    "embedded": {"data", "evaluation", "rewards"},
+    "commands": {"data", "rewards", "trainers", "evaluation", "embedded"},
+}
+
+
+def sources(package):
+    return sorted((ROOT / package).glob("**/*.py"))
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_run_one_way(package):
+    for path in sources(package):
+        theirs = {name.split(".")[0] for name in imported(path)} & set(PACKAGES) - {package}
+        assert theirs <= ALLOWED[package], f"{path.relative_to(ROOT)} imports {theirs - ALLOWED[package]}"
+
+
+def test_data_never_imports_torch():
+    assert not [path for path in sources("data") for name in imported(path) if name.split(".")[0] == "torch"]
+
+
+def test_nothing_is_imported_from_trl_experimental():
+    everything = [path for package in PACKAGES for path in sources(package)]
+    assert not [path for path in everything for name in imported(path) if name.startswith("trl.experimental")]
+
+
+def test_only_the_seam_overrides_private_methods_of_trl():
+    from trl import GRPOTrainer
+
+    private = {name for name in dir(GRPOTrainer) if name.startswith("_") and not name.startswith("__")}
+    for path in sources("trainers"):
+        if path.name != "_rollout.py":
+            defined = {n.name for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.FunctionDef)}
+            assert not defined & private, path
+
+
+@pytest.mark.parametrize(
+    ("package", "registry", "beside"),
+    [("rewards", "REWARDS", set()), ("trainers", "METHODS", {"advantages"}), ("data", "DATASETS", set())],
+)
+def test_every_public_file_of_a_registry_is_registered(package, registry, beside):
+    """`_name.py` is shared machinery; every other file must be reachable by a name that users can type."""
+    entries = getattr(importlib.import_module(package), registry).values()
+    functions = [part for entry in entries for part in (entry if isinstance(entry, tuple) else (entry,))]
+    registered = {function.__module__.split(".")[-1] for function in functions}
+    if package == "data":
+        registered |= {name.split(".")[-1] for name in imported(ROOT / "data" / "__init__.py")} | {"arithmetic"}
+    public = {path.stem for path in sources(package) if not path.stem.startswith("_")}
+    assert public - beside <= registered
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_files_and_functions_stay_short(package):
+    for path in sources(package):
+        text = path.read_text()
+        assert text.count("\n") <= 250, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                docstring = ast.get_docstring(node, clean=False) or ""
+                length = node.end_lineno - node.lineno + 1 - docstring.count("\n")
+                assert length <= 45, f"{path.relative_to(ROOT)}: {node.name} has {length} lines"
+
+
+def test_a_wheel_would_be_empty():
+    import tomllib
+
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"] == []
