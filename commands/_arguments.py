@@ -79,9 +79,21 @@ class Settings:
     model: ModelConfig
 
     @property
+    def model_name(self) -> str:
+        """Hub id or folder of the model."""
+        assert self.model.model_name_or_path is not None, "parse() names the embedded model where none is given"
+        return self.model.model_name_or_path
+
+    @property
     def embedded(self) -> bool:
         """Whether the shipped arithmetic model is trained."""
-        return self.model.model_name_or_path == str(embedded.MODEL)
+        return self.model_name == str(embedded.MODEL)
+
+    @property
+    def max_new_tokens(self) -> int:
+        """Longest completion, in tokens."""
+        assert self.trainer.max_completion_length is not None, "_complete() refuses a run without"
+        return self.trainer.max_completion_length
 
 
 class _Parser(TrlParser):
@@ -105,7 +117,7 @@ def parse(argv: Sequence[str]) -> Settings:
         met = f"found {method!r}{_did_you_mean(str(method), METHODS)}" if method else "none was given"
         raise UserError(f"--method is one of {', '.join(METHODS)}; {met}.")
     config_class = METHODS[method][1]
-    parser = _Parser((TrainArguments, config_class, ModelConfig), allow_abbrev=False)
+    parser = _Parser([TrainArguments, config_class, ModelConfig], allow_abbrev=False)  # type: ignore[list-item]
     model = _peek(argv, "model_name_or_path") or recipe.get("model_name_or_path")
     parser.set_defaults_with_config(**_machine_defaults())
     if model is None:
@@ -129,8 +141,11 @@ def _complete(settings: Settings) -> None:
     for name in arguments.reward_funcs:
         if name not in REWARDS:
             raise UserError(
-                f"--reward_funcs takes names out of {', '.join(REWARDS)}; found {name!r}{_did_you_mean(name, REWARDS)}."
+                f"--reward_funcs takes names out of {', '.join(REWARDS)}; found {name!r}"
+                f"{_did_you_mean(name, REWARDS)}."
             )
+    if config.max_completion_length is None:
+        raise UserError("--max_completion_length needs a number of tokens; found none.")
     if config.reward_weights is None:
         config.reward_weights = [WEIGHTS.get(name, 1.0) for name in arguments.reward_funcs]
     if len(config.reward_weights) != len(arguments.reward_funcs):

@@ -20,7 +20,7 @@ class MetricsLine(ProgressCallback):
 
     @override
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        if state.is_world_process_zero and logs and "reward" in logs:
+        if state.is_world_process_zero and logs and "loss" in logs:
             line = metrics_line(state.global_step, state.max_steps, logs)
             if self.training_bar is not None:
                 self.training_bar.write(line)
@@ -29,14 +29,16 @@ class MetricsLine(ProgressCallback):
 
 
 def metrics_line(step: int, steps: int, logs: dict[str, Any]) -> str:
-    """The metrics that tell whether a run learns, in one line; what was not logged is left out.
+    """The metrics that tell whether a run learns, in one line.
+
+    What has no value in this window is left out: rewards in a step that re-uses a generation, the length of wrong
+    answers where none was wrong.
 
     Args:
         step: Optimizer steps done.
         steps: Optimizer steps in all.
         logs: Means over the logging window, as TRL names them.
     """
-    # Whatever has no value in this window (None: no wrong answer to measure, say) is not shown.
     parts = [
         (form, name)
         for form, name in (

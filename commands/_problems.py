@@ -55,11 +55,13 @@ def load_tokenizer(settings: Settings) -> Any:
     model = settings.model
     try:
         return AutoTokenizer.from_pretrained(
-            model.model_name_or_path, revision=model.model_revision, trust_remote_code=settings.trainer.trust_remote_code
+            settings.model_name,
+            revision=model.model_revision,
+            trust_remote_code=settings.trainer.trust_remote_code,
         )
     except (OSError, ValueError) as error:
         raise UserError(
-            f"no model could be loaded from --model_name_or_path {model.model_name_or_path}: "
+            f"no model could be loaded from --model_name_or_path {settings.model_name}: "
             f"{str(error).splitlines()[0]} Name a Hub id (online, or already in the cache) or a local folder with "
             "config, weights and tokenizer."
         ) from error
@@ -127,13 +129,13 @@ def _worded(settings: Settings, dataset: datasets.Dataset, tokenizer: Any) -> da
 def _check_context(settings: Settings, train: datasets.Dataset, tokenizer: Any) -> None:
     """Prompt and completion must fit the positions that the model knows."""
     config = AutoConfig.from_pretrained(
-        settings.model.model_name_or_path,
+        settings.model_name,
         revision=settings.model.model_revision,
         trust_remote_code=settings.trainer.trust_remote_code,
     )
     positions = getattr(config.get_text_config(), "max_position_embeddings", None)
     longest = max(prompt_length(prompt, tokenizer) for prompt in train["prompt"])
-    completion = settings.trainer.max_completion_length
+    completion = settings.max_new_tokens
     if positions is not None and longest + completion > positions:
         raise UserError(
             f"the longest prompt ({longest} tokens) and --max_completion_length {completion} do not fit the model's "
@@ -144,15 +146,17 @@ def _check_context(settings: Settings, train: datasets.Dataset, tokenizer: Any) 
 def _check_batch(settings: Settings, problems: int) -> None:
     """One generation needs its number of prompts; TRL drops an incomplete rest without a word."""
     config = settings.trainer
+    # GRPOConfig has derived both by now.
     assert config.generation_batch_size is not None
     assert config.steps_per_generation is not None
+    assert config.num_generations is not None
     prompts = config.generation_batch_size // config.num_generations
     if problems < prompts:
         raise UserError(
-            f"there are {problems} training problems, but each generation takes {prompts} (= "
-            f"{config.generation_batch_size} completions / --num_generations {config.num_generations}): no step could "
-            f"be made. Add problems, or lower --per_device_train_batch_size (now {config.per_device_train_batch_size}) "
-            f"or --steps_per_generation (now {config.steps_per_generation})."
+            f"there are {problems} training problems, but each generation takes {prompts} prompts (= "
+            f"{config.generation_batch_size} completions / --num_generations {config.num_generations}): no step "
+            f"could be made. Add problems, or lower --per_device_train_batch_size (now "
+            f"{config.per_device_train_batch_size}) or --steps_per_generation (now {config.steps_per_generation})."
         )
     generations, rest = divmod(problems, prompts)
     updates = config.num_iterations * config.steps_per_generation // config.gradient_accumulation_steps

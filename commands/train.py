@@ -18,6 +18,7 @@ from trl.models import unwrap_model_for_generation
 
 from commands._arguments import Settings, parse
 from commands._console import MetricsLine, say
+from commands._errors import UserError
 from commands._problems import Task, prepare
 from data import render_prompt
 from evaluation.held_out import Measurement, compare, measure
@@ -39,11 +40,11 @@ def main(argv: Sequence[str]) -> None:
     run_folder = _run_folder(settings)
     trainer = _build(settings, task)
     say(f"run       {run_folder}")
-    before = _measure(trainer, task, "before")
+    before = _measure(settings, trainer, task, "before")
     started = time.perf_counter()
     trainer.train(resume_from_checkpoint=settings.trainer.resume_from_checkpoint)
     seconds = time.perf_counter() - started
-    after = _measure(trainer, task, "after")
+    after = _measure(settings, trainer, task, "after")
     trainer.save_model(str(run_folder / "final"))
     if trainer.accelerator.is_main_process:
         _report(settings, task, run_folder, seconds, before, after)
@@ -51,7 +52,7 @@ def main(argv: Sequence[str]) -> None:
 
 def _announce(settings: Settings) -> None:
     """One line on what is trained, and for the embedded default how to train a real model."""
-    method, name = settings.arguments.method, settings.model.model_name_or_path
+    method, name = settings.arguments.method, settings.model_name
     if not settings.embedded:
         say(f"{method.upper()} on {name}")
         return
@@ -68,24 +69,30 @@ def _run_folder(settings: Settings) -> Path:
     """`--output_dir`, or a new folder below outputs/ with the same name on every process."""
     config = settings.trainer
     if config.output_dir in (None, "trainer_output"):
-        model = "embedded" if settings.embedded else str(settings.model.model_name_or_path).rstrip("/").split("/")[-1]
+        model = "embedded" if settings.embedded else settings.model_name.rstrip("/").split("/")[-1]
         name = [f"outputs/{settings.arguments.method}-{model}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"]
         config.output_dir = broadcast_object_list(name)[0]
+    if (Path(config.output_dir) / "run.json").exists():
+        raise UserError(
+            f"--output_dir {config.output_dir} holds the results of a finished run, which another would overwrite. Name "
+            "a new folder, or leave --output_dir out for one below outputs/."
+        )
     return Path(config.output_dir)
 
 
 def _build(settings: Settings, task: Task) -> RolloutTrainer:
     """The method's trainer with TRL's own model loading."""
     model, config = settings.model, settings.trainer
+    given = config.model_init_kwargs if isinstance(config.model_init_kwargs, dict) else {}
     config.model_init_kwargs = {
         "dtype": model.dtype,
         "revision": model.model_revision,
         "attn_implementation": model.attn_implementation,
-        **(config.model_init_kwargs or {}),
+        **given,
     }
     trainer_class, _ = METHODS[settings.arguments.method]
     trainer = trainer_class(
-        model=model.model_name_or_path,
+        model=settings.model_name,
         reward_funcs=[REWARDS[name] for name in settings.arguments.reward_funcs],
         args=config,
         train_dataset=task.train,
@@ -100,14 +107,16 @@ def _build(settings: Settings, task: Task) -> RolloutTrainer:
     return trainer
 
 
-def _measure(trainer: RolloutTrainer, task: Task, when: str) -> Measurement | None:
+def _measure(settings: Settings, trainer: RolloutTrainer, task: Task, when: str) -> Measurement | None:
     """Greedy completions of the held-out problems by the model as it is now."""
     if task.held_out is None:
         return None
     args, accelerator = trainer.args, trainer.accelerator
     prompts = [render_prompt(prompt, task.tokenizer) for prompt in task.held_out["prompt"]]
     with (
-        tqdm(total=len(prompts), desc=f"held out, {when}", disable=not accelerator.is_main_process, leave=False) as bar,
+        tqdm(
+            total=len(prompts), desc=f"held out, {when}", disable=not accelerator.is_main_process, leave=False
+        ) as bar,
         unwrap_model_for_generation(
             trainer.model_wrapped, accelerator, gather_deepspeed3_params=args.ds3_gather_for_generation
         ) as model,
@@ -117,7 +126,7 @@ def _measure(trainer: RolloutTrainer, task: Task, when: str) -> Measurement | No
             task.tokenizer,
             task.held_out,
             prompts,
-            max_new_tokens=args.max_completion_length,
+            max_new_tokens=settings.max_new_tokens,
             batch_size=args.per_device_eval_batch_size,
             share=(accelerator.process_index, accelerator.num_processes),
             progress=lambda done: bar.update(done * accelerator.num_processes),
@@ -135,7 +144,7 @@ def _report(
     """Results to the terminal, to `run.json` and, problem by problem, to `held_out.jsonl`."""
     run: dict[str, Any] = {
         "method": settings.arguments.method,
-        "model": "embedded" if settings.embedded else settings.model.model_name_or_path,
+        "model": "embedded" if settings.embedded else settings.model_name,
         "data": task.source,
         "seed": settings.trainer.seed,
         "training_seconds": round(seconds, 1),

@@ -32,8 +32,9 @@ def mean_at_n(correct: Sequence[Sequence[float]]) -> tuple[float, float]:
         ValueError: There is no problem.
 
     Example:
-        >>> mean_at_n([[1.0], [0.0], [1.0], [0.0]])  # √(1/3 / 4)
-        (0.5, 0.2886751345948129)
+        >>> mean, error = mean_at_n([[1.0], [0.0], [1.0], [0.0]])
+        >>> mean, round(error, 6)  # √(1/3 / 4)
+        (0.5, 0.288675)
     """
     if not len(correct):
         raise ValueError("mean_at_n needs at least one problem; found none.")

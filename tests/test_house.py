@@ -1,4 +1,4 @@
-"""The rules of the house, checked on the syntax trees: who imports whom, who may touch TRL's privates, what is listed."""
+"""The rules of the house, checked on the syntax trees: imports, TRL's privates, registries, sizes."""
 
 import ast
 import importlib

@@ -65,6 +65,7 @@ class RolloutConfig(GRPOConfig):
     zero_variance: ZeroVariance = zero_variance("keep")
     token_norm: TokenNorm = token_norm("batch")
 
+    @override
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, neutral in (("zero_variance", "keep"), ("token_norm", "batch")):
@@ -80,7 +81,8 @@ class RolloutConfig(GRPOConfig):
         for name, value in allowed.items():
             if getattr(self, name) != value:
                 raise ValueError(
-                    f"--{name} {getattr(self, name)} would have no effect: {reason}. Leave it out, or use --method grpo."
+                    f"--{name} {getattr(self, name)} would have no effect: {reason}. Leave it out, or use --method "
+                    "grpo."
                 )
 
 

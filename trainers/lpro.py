@@ -23,7 +23,6 @@ import warnings
 from dataclasses import dataclass, field
 
 from torch import Tensor
-from transformers.hf_argparser import HfArg
 from typing_extensions import override
 
 from trainers._rollout import RolloutConfig, RolloutTrainer, TokenNorm, ZeroVariance, token_norm, zero_variance
@@ -34,7 +33,9 @@ from trainers.advantages import length_penalized_advantages
 class LPROConfig(RolloutConfig):
     """GRPOConfig with the defaults of the Nexus-1.5B card, which are for 1.5B parameters."""
 
-    length_penalty: float = HfArg(default=0.1, aliases=["--lambda"], help="λ, weight of the length term; 0 = none.")
+    length_penalty: float = field(
+        default=0.1, metadata={"help": "λ, weight of the length term; 0 = none.", "aliases": ["--lambda"]}
+    )
     num_generations: int = field(default=4, metadata={"help": "G, completions per prompt."})
     num_iterations: int = field(default=4, metadata={"help": "Passes over each generation (PPO epochs)."})
     learning_rate: float = field(default=1e-6, metadata={"help": "Peak learning rate of AdamW."})

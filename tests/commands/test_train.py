@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from datasets import Dataset, DatasetDict
 
 import cli
 from commands._arguments import RECIPES, parse
@@ -121,10 +122,10 @@ def test_a_missing_column(refuse, tmp_path):
 
 def test_a_gold_that_cannot_be_parsed(refuse, tmp_path):
     rows = [{"problem": f"{i}+1?", "answer": str(i + 1)} for i in range(40)]
-    rows[7]["answer"] = r"\text{see the figure}"
+    rows[7]["answer"] = r"\frac{1}{"
     told = refuse("--dataset_name", jsonl(tmp_path / "d.jsonl", rows))
     assert "1 of 40 answers" in told
-    assert "row 7: '\\\\text{see the figure}'" in told
+    assert "row 7: '\\\\frac{1}{'" in told
     assert "--bad_golds drop" in told
 
 
@@ -142,6 +143,11 @@ def test_a_model_that_is_not_there(refuse):
     assert "no model could be loaded from --model_name_or_path nobody/nothing" in refuse(
         "--model_name_or_path", "nobody/nothing"
     )
+
+
+def test_a_folder_with_the_results_of_another_run(refuse, tmp_path):
+    (tmp_path / "run.json").write_text("{}")
+    assert "holds the results of a finished run" in refuse("--output_dir", tmp_path)
 
 
 def test_an_unknown_command_lists_the_known_ones(capsys):
@@ -189,7 +195,7 @@ def run(*argv, launcher=(sys.executable,), cwd=ROOT):
 def test_the_default_trains_and_leaves_a_model_and_its_results(tmp_path):
     """From another folder, through accelerate, as printed in the README but for two steps."""
     launcher = (str(Path(sys.executable).with_name("accelerate")), "launch")
-    short = ["--max_steps", 2, "--logging_steps", 1, "--eval_problems", 20]
+    short = ["--max_steps", 2, "--logging_steps", 2, "--eval_problems", 20]
     done = run("--method", "lpro", *short, launcher=launcher, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "LPRO on the embedded arithmetic model" in done.stdout
@@ -230,18 +236,21 @@ def test_every_recipe_resolves_and_makes_two_steps(recipe, tmp_path):
     published = yaml.safe_load((RECIPES / recipe).read_text())
     places = ["--model_name_or_path", tmp_path / "model", "--dataset_name", data]
     if "eval_dataset_name" in published:
-        places += ["--eval_dataset_name", data]
-    if "eval_dataset_split" in published:
-        places += ["--eval_dataset_split", "train"]
+        DatasetDict({"test": Dataset.from_json(str(data))}).save_to_disk(tmp_path / "held_out")
+        places += ["--eval_dataset_name", tmp_path / "held_out", "--eval_dataset_split", "test"]
     method = [] if "method" in published else ["--method", "grpo"]
-    done = run("--config", RECIPES / recipe, *method, *places, *SMALL, "--max_steps", 2, "--output_dir", tmp_path / "out")
+    done = run(
+        "--config", RECIPES / recipe, *method, *places, *SMALL, "--max_steps", 2, "--output_dir", tmp_path / "out"
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     state = json.loads((tmp_path / "out" / "run.json").read_text())
     assert state["method"] == published.get("method", "grpo")
 
 
 def test_prompts_that_are_too_long_are_counted_and_left_out(tmp_path):
-    rows = [{"problem": f"What is {i}+1?" + " again" * (300 if i == 5 else 0), "answer": str(i + 1)} for i in range(40)]
+    rows = [
+        {"problem": f"What is {i}+1?" + " again" * (300 if i == 5 else 0), "answer": str(i + 1)} for i in range(40)
+    ]
     data = jsonl(tmp_path / "d.jsonl", rows)
     done = run(
         *["--method", "grpo", "--dataset_name", data, "--max_prompt_length", 64, "--eval_problems", 0],

@@ -70,9 +70,7 @@ def test_with_trls_settings_standardize_is_trls_advantage(binary):
     rewards = (rewards > 0.5).float() if binary else rewards
     theirs = (rewards - rewards.nanmean(1, keepdim=True)) / (nanstd(rewards, dim=1, keepdim=True) + 1e-4)
     roundings = 8 * torch.finfo(torch.float32).eps
-    torch.testing.assert_close(
-        standardize(rewards, ddof=1, eps=1e-4).float(), theirs, atol=roundings, rtol=roundings
-    )
+    torch.testing.assert_close(standardize(rewards, ddof=1, eps=1e-4).float(), theirs, atol=roundings, rtol=roundings)
 
 
 # --- LPRO ----------------------------------------------------------------------------------------------------------

@@ -131,7 +131,13 @@ def test_dropping_every_group_trains_nothing_and_stays_finite(tmp_path):
 
 def test_in_a_kept_group_without_spread_only_length_pushes(tmp_path):
     trainer = build(
-        LPROTrainer, LPROConfig, tmp_path, reward_funcs=first_group_flat, zero_variance="keep", token_norm="batch", **WIDE
+        LPROTrainer,
+        LPROConfig,
+        tmp_path,
+        reward_funcs=first_group_flat,
+        zero_variance="keep",
+        token_norm="batch",
+        **WIDE,
     )
     advantages = rollout(trainer)["advantages"][:4].tolist()
     lengths = trainer._lengths[:4].tolist()
@@ -244,9 +250,7 @@ def test_evaluation_works_with_any_group_size(tmp_path):
 
 
 @pytest.mark.parametrize("method", ["lpro", "repo"])
-@pytest.mark.parametrize(
-    "option", [{"scale_rewards": "none"}, {"multi_objective_aggregation": "normalize_then_sum"}]
-)
+@pytest.mark.parametrize("option", [{"scale_rewards": "none"}, {"multi_objective_aggregation": "normalize_then_sum"}])
 def test_an_option_that_the_method_makes_meaningless_is_refused(method, option, tmp_path):
     with pytest.raises(ValueError, match=r"would have no effect: .* use --method grpo"):
         METHODS[method][1](**settings(tmp_path, **option))

@@ -1,0 +1,125 @@
+"""What the embedded default learns: each method, and LPRO's length penalty, over several seeds.
+
+    python benchmarks/learning.py --seeds 1 2 3
+
+Runs `cli.py train` for every (method, λ, seed), several at once, and skips runs whose results are there already.
+
+Questions, put before the runs: (1) Does held-out greedy accuracy rise by at least 10 points with every method, the
+paired 95 % interval above zero? (2) Does mean held-out length fall with λ = 0, 0.1, 0.3, and is accuracy at 0.1 not
+below accuracy at 0 by more than the noise? The number of steps is that of recipes/embedded.yaml, whatever the curves.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import fmean, stdev
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from evaluation.statistics import paired_difference  # noqa: E402
+
+# LPRO's default is λ = 0.1, so one run serves both questions.
+VARIANTS = {
+    "grpo": ["--method", "grpo"],
+    "repo": ["--method", "repo"],
+    "lpro λ=0": ["--method", "lpro", "--lambda", "0"],
+    "lpro λ=0.1": ["--method", "lpro"],
+    "lpro λ=0.3": ["--method", "lpro", "--lambda", "0.3"],
+}
+
+
+def folder(out: Path, variant: str, seed: int) -> Path:
+    """Where a run leaves its results."""
+    return out / f"{variant.replace(' ', '-')}-seed{seed}"
+
+
+def train(out: Path, variant: str, seed: int) -> None:
+    """One run, unless its results are there."""
+    run = folder(out, variant, seed)
+    if (run / "run.json").exists():
+        return
+    print(f"running {variant}, seed {seed}", flush=True)
+    command = [sys.executable, "cli.py", "train", *VARIANTS[variant], "--seed", str(seed), "--output_dir", str(run)]
+    done = subprocess.run([*command, "--disable_tqdm"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{variant}, seed {seed} failed:\n{done.stderr[-2000:]}")
+    (run / "log.txt").write_text(done.stdout)
+
+
+def column(rows: list[dict], when: str, name: str) -> list[float]:
+    """One number per problem."""
+    return [float(row[when][name]) for row in rows]
+
+
+def over_seeds(values: list[float], form: str) -> str:
+    """Mean and standard deviation over seeds."""
+    spread = f" (sd {format(stdev(values), form)})" if len(values) > 1 else ""
+    return f"{format(fmean(values), form)}{spread}"
+
+
+def average(per_seed: list[list[float]]) -> list[list[float]]:
+    """(problems, seeds): pairs are made by problem, seeds are samples of it."""
+    return [list(values) for values in zip(*per_seed, strict=True)]
+
+
+def report(out: Path, seeds: list[int]) -> None:
+    """Print the tables in Markdown."""
+    results: dict[str, list[list[dict]]] = {}
+    seconds: dict[str, list[float]] = {}
+    for variant in VARIANTS:
+        runs = [folder(out, variant, seed) for seed in seeds]
+        results[variant] = [[json.loads(line) for line in (run / "held_out.jsonl").open()] for run in runs]
+        seconds[variant] = [json.loads((run / "run.json").read_text())["training_seconds"] for run in runs]
+    print(
+        f"\n{len(results['grpo'][0])} held-out problems, greedy; seeds {seeds}; intervals: 95 %, paired by problem\n"
+    )
+    print("| run | accuracy before | after, mean over seeds | change by seed | change | training |")
+    print("|---|---|---|---|---|---|")
+    for variant, by_seed in results.items():
+        before = [column(rows, "before", "correct") for rows in by_seed]
+        after = [column(rows, "after", "correct") for rows in by_seed]
+        singles = []
+        for b, a in zip(before, after, strict=True):
+            change = paired_difference([[x] for x in b], [[x] for x in a])
+            singles.append(f"{100 * change.mean:+.1f} [{100 * change.low:+.1f}, {100 * change.high:+.1f}]")
+        pooled = paired_difference(average(before), average(after))
+        whole = f"{100 * pooled.mean:+.1f} [{100 * pooled.low:+.1f}, {100 * pooled.high:+.1f}]"
+        accuracy = over_seeds([100 * fmean(a) for a in after], ".1f")
+        time = f"{fmean(seconds[variant]):.0f} s"
+        print(
+            f"| {variant} | {100 * fmean(before[0]):.1f} % | {accuracy} % | {'; '.join(singles)} | {whole} | {time} |"
+        )
+    print("\n| λ | accuracy | against λ=0 | length before | length | against λ=0 |")
+    print("|---|---|---|---|---|---|")
+    zero = results["lpro λ=0"]
+    for variant in ("lpro λ=0", "lpro λ=0.1", "lpro λ=0.3"):
+        cells = [variant.removeprefix("lpro λ=")]
+        for name, scale in (("correct", 100), ("length", 1)):
+            after = [column(rows, "after", name) for rows in results[variant]]
+            change = paired_difference(average([column(rows, "after", name) for rows in zero]), average(after))
+            if name == "length":
+                cells.append(f"{fmean(column(results[variant][0], 'before', name)):.1f}")
+            cells.append(over_seeds([scale * fmean(a) for a in after], ".1f"))
+            cells.append(f"{scale * change.mean:+.1f} [{scale * change.low:+.1f}, {scale * change.high:+.1f}]")
+        print(f"| {' | '.join(cells)} |")
+
+
+def main() -> None:
+    """Run what is missing, then report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--jobs", type=int, default=2, help="runs at once; each uses one core")
+    parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "learning")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        list(pool.map(lambda job: train(arguments.out, *job), [(v, s) for s in arguments.seeds for v in VARIANTS]))
+    report(arguments.out, arguments.seeds)
+
+
+if __name__ == "__main__":
+    main()

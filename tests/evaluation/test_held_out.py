@@ -1,0 +1,84 @@
+"""Greedy measurement on a real tiny model, and scoring by the reward of training."""
+
+import pytest
+import torch
+from datasets import Dataset
+
+from evaluation.held_out import compare, measure
+from evaluation.sampling import Completion, complete
+
+PROMPTS = ["a", "a longer prompt", "b", "the longest prompt of them all", "c"]
+
+
+def by_hand(model, tokenizer, prompt, limit):
+    """Greedy decoding, one token and one whole forward pass at a time, without padding or cache."""
+    ends = {*model.generation_config.eos_token_id, tokenizer.eos_token_id}
+    ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    new = []
+    while len(new) < limit:
+        logits = model(torch.tensor([ids + new]), use_cache=False).logits[0, -1]
+        new.append(int(logits.argmax()))
+        if new[-1] in ends:
+            break
+    return Completion(tokenizer.decode(new, skip_special_tokens=True), len(new), new[-1] not in ends)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5])
+def test_batches_decode_what_single_prompts_decode_by_hand(batch_size, tiny_model, tiny_tokenizer):
+    tiny_model.eval()
+    expected = [by_hand(tiny_model, tiny_tokenizer, prompt, 12) for prompt in PROMPTS]
+    assert len({completion.length for completion in expected}) > 1
+    found = complete(tiny_model, tiny_tokenizer, PROMPTS, max_new_tokens=12, batch_size=batch_size)
+    assert found == expected
+
+
+def test_the_checkpoints_own_generation_settings_do_not_leak_in(tiny_model, tiny_tokenizer):
+    plain = complete(tiny_model, tiny_tokenizer, PROMPTS, max_new_tokens=12)
+    tiny_model.generation_config.update(repetition_penalty=3.0, do_sample=True, temperature=5.0, top_k=3)
+    assert complete(tiny_model, tiny_tokenizer, PROMPTS, max_new_tokens=12) == plain
+
+
+def test_training_mode_and_random_state_are_left_as_they_were(tiny_model, tiny_tokenizer):
+    tiny_model.train()
+    state = torch.get_rng_state()
+    complete(tiny_model, tiny_tokenizer, PROMPTS, max_new_tokens=4)
+    assert tiny_model.training
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_progress_counts_every_prompt(tiny_model, tiny_tokenizer):
+    done = []
+    complete(tiny_model, tiny_tokenizer, PROMPTS, max_new_tokens=2, batch_size=2, progress=done.append)
+    assert done == [2, 2, 1]
+
+
+def test_the_embedded_model_is_scored_problem_by_problem():
+    """Every verdict equals a plain comparison of the last box; the answers are integers."""
+    import re
+
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    import embedded
+    from data import build_prompts, load_problems, render_prompt
+
+    model = AutoModelForCausalLM.from_pretrained(embedded.MODEL)
+    tokenizer = AutoTokenizer.from_pretrained(embedded.MODEL)
+    problems = load_problems("arithmetic", split="held_out").dataset.select(range(40))
+    prompts = [render_prompt(p, tokenizer) for p in build_prompts(problems, "plain")["prompt"]]
+    result = measure(model, tokenizer, problems, prompts, max_new_tokens=160)
+    boxes = [re.findall(r"\\boxed\{(\d+)\}", text) for text in result.texts]
+    by_eye = [float(bool(box) and box[-1] == gold) for box, gold in zip(boxes, problems["answer"], strict=True)]
+    assert result.correct == by_eye
+    assert 0 < sum(result.correct) < 40
+    assert result.summary()["mean_length"] == sum(result.lengths) / 40
+    nothing = compare(result, result)
+    assert (nothing["accuracy"].mean, nothing["length"].mean) == (0, 0)
+
+
+def test_processes_share_the_problems_without_overlap(tiny_model, tiny_tokenizer):
+    """Each of two processes solves its half; here they run one after the other, without gathering."""
+    problems = Dataset.from_dict({"problem": PROMPTS, "answer": list("12345")})
+    settings = {"max_new_tokens": 6}
+    whole = measure(tiny_model, tiny_tokenizer, problems, PROMPTS, **settings)
+    halves = [measure(tiny_model, tiny_tokenizer, problems, PROMPTS, share=(rank, 2), **settings) for rank in (0, 1)]
+    assert [halves[i % 2].texts[i // 2] for i in range(5)] == whole.texts
