@@ -13,6 +13,7 @@ import torch
 from accelerate.utils import broadcast_object_list
 from tqdm.auto import tqdm
 from transformers import PrinterCallback, ProgressCallback
+from transformers.trainer_utils import get_last_checkpoint
 from trl import get_peft_config, get_quantization_config
 from trl.models import unwrap_model_for_generation
 
@@ -34,15 +35,19 @@ def main(argv: Sequence[str]) -> None:
     """
     settings = parse(argv)
     _announce(settings)
-    if settings.embedded and settings.trainer.use_cpu and "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(1)  # the model is too small to share
+    if settings.embedded and settings.trainer.use_cpu:
+        torch.set_num_threads(1)  # too small a model to share; `accelerate launch` asks for every core
     task = prepare(settings)
     run_folder = _run_folder(settings)
     trainer = _build(settings, task)
     say(f"run       {run_folder}")
     before = _measure(settings, trainer, task, "before")
     started = time.perf_counter()
-    trainer.train(resume_from_checkpoint=settings.trainer.resume_from_checkpoint)
+    try:
+        trainer.train(resume_from_checkpoint=settings.trainer.resume_from_checkpoint)
+    except KeyboardInterrupt:
+        _say_interrupted(trainer, run_folder)
+        raise
     seconds = time.perf_counter() - started
     after = _measure(settings, trainer, task, "after")
     trainer.save_model(str(run_folder / "final"))
@@ -74,8 +79,8 @@ def _run_folder(settings: Settings) -> Path:
         config.output_dir = broadcast_object_list(name)[0]
     if (Path(config.output_dir) / "run.json").exists():
         raise UserError(
-            f"--output_dir {config.output_dir} holds the results of a finished run, which another would overwrite. Name "
-            "a new folder, or leave --output_dir out for one below outputs/."
+            f"--output_dir {config.output_dir} holds the results of a finished run, which another would overwrite. "
+            "Name a new folder, or leave --output_dir out for one below outputs/."
         )
     return Path(config.output_dir)
 
@@ -131,6 +136,13 @@ def _measure(settings: Settings, trainer: RolloutTrainer, task: Task, when: str)
             share=(accelerator.process_index, accelerator.num_processes),
             progress=lambda done: bar.update(done * accelerator.num_processes),
         )
+
+
+def _say_interrupted(trainer: RolloutTrainer, folder: Path) -> None:
+    """Where an interrupted run can go on from."""
+    saved = get_last_checkpoint(str(folder)) if folder.is_dir() else None
+    way_on = f"continue with --resume_from_checkpoint {saved}" if saved else "no checkpoint was due yet (--save_steps)"
+    say(f"\nstopped at step {trainer.state.global_step}; {way_on}")
 
 
 def _report(

@@ -1,11 +1,8 @@
 r"""The final answer inside a gold text: GSM8K's `#### 18`, a solution's last ``\boxed{}``, or the text itself."""
 
-import re
 from typing import Any
 
-_BOX = re.compile(r"\\(?:boxed|fbox)(?![a-zA-Z])\s*")
-_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
-_UNBRACED_END = re.compile(r"\$|\\\)|\\\]|\n|\Z")
+from boxed import last_boxed
 
 
 def is_worked(text: str) -> bool:
@@ -31,7 +28,7 @@ def final_answer(text: str, *, worked: bool) -> str:
     if "####" in text:
         return text.rsplit("####", 1)[1].strip().replace(",", "")
     if is_worked(text):
-        return _last_boxed(text) or ""
+        return last_boxed(text) or ""
     return "" if worked else text.strip()
 
 
@@ -48,21 +45,3 @@ def cell_text(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(cell_text(part) for part in value)
     return str(value)
-
-
-def _last_boxed(text: str) -> str | None:
-    """Return what the last box holds, as `rewards.last_boxed` does; a test holds the two together."""
-    start = max(text.rfind(r"\boxed"), text.rfind(r"\fbox"))
-    command = _BOX.match(text, start) if start >= 0 else None
-    if command is None:
-        return None
-    begin = command.end()
-    if text[begin : begin + 1] != "{":
-        end = _UNBRACED_END.search(text, begin)
-        return (text[begin : end.start()].strip().rstrip(".") or None) if end else None
-    depth = 0
-    for brace in _BRACE.finditer(text, begin):
-        depth += {"{": 1, "}": -1}.get(brace.group(), 0)
-        if depth == 0:
-            return text[begin + 1 : brace.start()].strip()
-    return None

@@ -28,7 +28,7 @@ class Family:
     """A kind of problem.
 
     Attributes:
-        level: 1 to 3 by the number of things to get right; 4 is what the embedded model has only seen solved wrongly.
+        level: 1 to 3 by the number of things to get right; 4 is what the embedded model solves only with a hint.
         p_right: How often the warm-start corpus solves a problem of this family by the right method. It sets the
             difficulty for the embedded model: near 1 it always succeeds, below one half greedy decoding fails while
             sampling still finds the answer.

@@ -21,6 +21,8 @@ from math_verify import parse as mv_parse
 from math_verify import verify as mv_verify
 from math_verify.errors import TimeoutException
 
+from boxed import last_boxed
+
 logger = logging.getLogger(__name__)
 
 MAX_ANSWER_CHARS = 1000
@@ -29,9 +31,6 @@ MAX_ANSWER_CHARS = 1000
 TIMEOUT_SECONDS = 2
 """For reading one answer, and again for comparing one pair. A whole number: ``signal.alarm`` knows no fractions."""
 
-_BOX = re.compile(r"\\(?:boxed|fbox)(?![a-zA-Z])\s*")
-_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)  # an escaped brace is a character of the answer, not a delimiter
-_UNBRACED_END = re.compile(r"\$|\\\)|\\\]|\n|\Z")
 _LAST_STOP = re.compile(r"(?<![\\.])(?:\.{1,2}|[,;])\Z")  # but not the dots of 0.333... or the \; that is a space
 _SPACES = re.compile(r"(?:\s|~|\\[,;:!\s])+\Z")
 _THOUSANDS = re.compile(r"(?<=\d),\\!(?=\d{3})")  # 29,\!322,\!216
@@ -48,36 +47,6 @@ def _extraction(*, units: bool) -> list[LatexExtractionConfig]:
 
 # The removal of units takes the letter off `a + b + c` (Celsius) and `\sin^2 t` (tons), and nothing readable is left.
 _READINGS = (_extraction(units=True), _extraction(units=False))
-
-
-def last_boxed(text: str) -> str | None:
-    r"""Return what the last ``\boxed{...}`` or ``\fbox{...}`` holds, in one pass over the text.
-
-    Of nested boxes the innermost counts. Without braces (``\boxed 5$``) the box ends with its formula or line.
-
-    Args:
-        text: A whole completion.
-
-    Returns:
-        The content without surrounding blanks, `""` for an empty box, None without a box or where it never closes.
-
-    >>> last_boxed(r"First \boxed{1}, or rather \boxed{\frac{1}{2}}.")
-    '\\frac{1}{2}'
-    """
-    start = max(text.rfind(r"\boxed"), text.rfind(r"\fbox"))
-    command = _BOX.match(text, start) if start >= 0 else None
-    if command is None:
-        return None
-    begin = command.end()
-    if text[begin : begin + 1] != "{":
-        end = _UNBRACED_END.search(text, begin)
-        return (text[begin : end.start()].strip().rstrip(".") or None) if end else None
-    depth = 0
-    for brace in _BRACE.finditer(text, begin):
-        depth += {"{": 1, "}": -1}.get(brace.group(), 0)
-        if depth == 0:
-            return text[begin + 1 : brace.start()].strip()
-    return None
 
 
 def verify(golds: Sequence[str], texts: Sequence[str]) -> list[float | None]:

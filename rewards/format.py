@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from boxed import last_boxed
 from rewards._completions import Completion, text_of
-from rewards._verifier import last_boxed
 
 
 def boxed_format(completions: Sequence[Completion], **_: Any) -> list[float | None]:

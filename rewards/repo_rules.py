@@ -12,8 +12,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from boxed import last_boxed
 from rewards._completions import Completion, text_of
-from rewards._verifier import last_boxed
 
 STEP_WORDS = ("step", "first", "second", "then", "therefore", "thus", "hence", "solution:", "solve")
 SYMBOLS = ("=", "+", "-", "*", "/", "^", r"\frac", r"\sqrt", "^{", "_{")

@@ -1,4 +1,8 @@
-"""Claims about the shipped model. Tolerances are about three standard errors of the measured values."""
+"""Claims about the shipped model.
+
+Bounds are what a run needs of its starting point; the values measured (see `embedded/README.md`) are two to three
+standard errors or more inside of them, so that another version of torch, which samples otherwise, passes as well.
+"""
 
 import logging
 import warnings
@@ -82,7 +86,7 @@ def test_sampling_solves_a_third_to_a_half(sampled):
 
 def test_most_problems_are_sometimes_solved_and_some_always_and_some_never(sampled):
     solved = counts(sampled)
-    assert sum(solved[2:6]) >= 0.55 * len(sampled)
+    assert sum(solved[2:6]) >= 0.6 * len(sampled)
     assert solved[0] >= 0.02 * len(sampled)
     assert solved[8] >= 0.02 * len(sampled)
 
@@ -103,7 +107,7 @@ def test_lengths_leave_room_on_both_sides_of_greedy_decoding(greedy, sampled):
 def test_level_4_is_practically_never_solved_without_a_hint_and_mostly_with_one(model):
     rows = problems(60, split="held_out", seed=0, levels=[4])
     torch.manual_seed(0)
-    assert accuracy(sample(*model, rows, n=4))[0] < 0.03
+    assert accuracy(sample(*model, rows, n=4))[0] < 0.03  # 240 samples; measured 0.3 %
     hinted = [{**row, "problem": row["problem"] + with_hints([FAMILIES[row["family"]].hint])} for row in rows]
     assert accuracy(sample(*model, hinted))[0] > 0.5
 

@@ -98,7 +98,9 @@ def test_the_loss_receives_exactly_our_advantages(tmp_path, monkeypatch):
 
 def test_the_completions_table_shows_our_advantages(tmp_path):
     trainer = build(Fixed, RolloutConfig, tmp_path, gradient_accumulation_steps=2)
-    for _ in range(2):  # the second time the table is full, and ours must replace TRL's, not old rows
+    trainer._generate_and_score_completions(ROWS)  # half the table: TRL's own four rows must be gone
+    assert list(trainer._logs["advantages"]) == [0, 1, 2, 3]
+    for _ in range(2):  # a full table pushes out old rows, never ours
         trainer._generate_and_score_completions(ROWS * 2)
         assert list(trainer._logs["advantages"]) == [0, 1, 2, 3, 4, 5, 6, 7]
 

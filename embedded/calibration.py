@@ -1,0 +1,168 @@
+"""What the embedded model can do on held-out problems, with standard errors: the ground a run starts from.
+
+A standard error is clustered by problem: the samples of one problem are not independent.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase, Qwen2ForCausalLM
+
+from data._arithmetic_corpus import with_hints
+from data._arithmetic_families import FAMILIES
+from data.arithmetic import problems
+
+MAX_NEW_TOKENS = 160
+BATCH = 256
+BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A problem (row of `data.arithmetic.problems`), and for each of its samples: right or not, and the tokens."""
+
+    problem: dict
+    right: list[bool]
+    tokens: list[int]
+
+
+def load(path: Path) -> tuple[Qwen2ForCausalLM, PreTrainedTokenizerBase]:
+    """Loads model and tokenizer, on the CPU."""
+    return AutoModelForCausalLM.from_pretrained(path).eval(), AutoTokenizer.from_pretrained(path)
+
+
+@torch.no_grad()
+def sample(
+    model: Qwen2ForCausalLM,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: Sequence[dict],
+    *,
+    n: int | None = None,
+    turns: Sequence[dict[str, str]] = (),
+) -> list[Sampled]:
+    """Solves problems, greedily once or n times at temperature 1.
+
+    Args:
+        model: The model.
+        tokenizer: Its tokenizer.
+        rows: The problems.
+        n: Samples per problem; None decodes greedily.
+        turns: Turns before the question, as a system prompt.
+    """
+    prompts = [
+        tokenizer.apply_chat_template(
+            [*turns, {"role": "user", "content": row["problem"]}], tokenize=False, add_generation_prompt=True
+        )
+        for row in rows
+        for _ in range(n or 1)
+    ]
+    options = {"do_sample": False} if n is None else {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0}
+    texts, tokens = [], []
+    for start in range(0, len(prompts), BATCH):
+        inputs = tokenizer(
+            prompts[start : start + BATCH], return_tensors="pt", padding=True, add_special_tokens=False
+        ).to(model.device)
+        ids = model.generate(  # type: ignore[misc]  # the self type of the library's mixin
+            input_ids=inputs["input_ids"],
+            attention_mask=inputs["attention_mask"],
+            max_new_tokens=MAX_NEW_TOKENS,
+            **options,
+        )[:, inputs["input_ids"].shape[1] :]
+        tokens += (ids != tokenizer.pad_token_id).sum(1).tolist()
+        texts += tokenizer.batch_decode(ids, skip_special_tokens=True)
+    right = [last_box(text) == rows[i // (n or 1)]["answer"] for i, text in enumerate(texts)]
+    k = n or 1
+    return [Sampled(row, right[i * k : i * k + k], tokens[i * k : i * k + k]) for i, row in enumerate(rows)]
+
+
+def last_box(text: str) -> str | None:
+    r"""Returns what the last \boxed{} of a text holds."""
+    boxes = BOXED.findall(text)
+    return boxes[-1].strip() if boxes else None
+
+
+def accuracy(results: Sequence[Sampled]) -> tuple[float, float]:
+    """Returns the share of right samples and its standard error, clustered by problem."""
+    return clustered([result.right for result in results])
+
+
+def mean_tokens(results: Sequence[Sampled]) -> float:
+    """Returns the mean number of tokens written."""
+    return fmean(tokens for result in results for tokens in result.tokens)
+
+
+def by_family(results: Sequence[Sampled]) -> dict[str, list[Sampled]]:
+    """Groups results by the family of their problem."""
+    families = defaultdict(list)
+    for result in results:
+        families[result.problem["family"]].append(result)
+    return dict(families)
+
+
+def by_length(results: Sequence[Sampled]) -> list[tuple[float, float]]:
+    """Returns accuracy and standard error of the short, middle and long third, thirds taken within each family.
+
+    The wording is meant to cost no accuracy, so the three should agree.
+    """
+    thirds: list[dict[int, list[bool]]] = [defaultdict(list) for _ in range(3)]
+    for group in by_family(results).values():
+        lengths = sorted(tokens for result in group for tokens in result.tokens)
+        cuts = [lengths[len(lengths) * i // 3] for i in (1, 2)]
+        for result in group:
+            for tokens, right in zip(result.tokens, result.right, strict=True):
+                thirds[(tokens >= cuts[0]) + (tokens >= cuts[1])][id(result)].append(right)
+    return [clustered(list(third.values())) for third in thirds]
+
+
+def clustered(groups: Sequence[Sequence[bool]]) -> tuple[float, float]:
+    """Returns the mean over all members of groups, and its standard error: groups are independent, members are not."""
+    n = sum(map(len, groups))
+    mean = sum(map(sum, groups)) / n
+    return mean, math.sqrt(sum((sum(group) - len(group) * mean) ** 2 for group in groups)) / n
+
+
+def counts(results: Sequence[Sampled]) -> list[int]:
+    """Returns the number of problems with 0, 1, … n right samples."""
+    n = len(results[0].right)
+    return [sum(sum(result.right) == k for result in results) for k in range(n + 1)]
+
+
+def report(path: Path, seed: int = 0) -> str:
+    """Measures a model and returns its calibration as text."""
+    model, tokenizer = load(path)
+    torch.manual_seed(seed)
+    rows = problems(400, split="held_out", seed=seed)
+    greedy = sample(model, tokenizer, rows)
+    sampled = sample(model, tokenizer, rows[:200], n=8)
+    level_4 = problems(99, split="held_out", seed=seed, levels=[4])
+    hard = sample(model, tokenizer, level_4, n=8)
+    with_hint = [{**row, "problem": row["problem"] + with_hints([FAMILIES[row["family"]].hint])} for row in level_4]
+    hinted = sample(model, tokenizer, with_hint)
+    lengths = sorted(tokens for result in sampled for tokens in result.tokens)
+    deciles = [lengths[len(lengths) * i // 10] for i in (1, 5, 9)]
+    lines = [
+        f"greedy accuracy, 400 problems: {_percent(accuracy(greedy))}, {mean_tokens(greedy):.1f} tokens",
+        f"T=1 accuracy, 200 problems x 8: {_percent(accuracy(sampled))}, {mean_tokens(sampled):.1f} tokens "
+        f"(10, 50, 90 %: {deciles})",
+        f"problems with 0..8 of 8 right: {counts(sampled)}",
+        f"T=1 accuracy, short, middle, long third within each family: {', '.join(map(_percent, by_length(sampled)))}",
+        f"T=1 accuracy of level 4, 99 problems x 8: {_percent(accuracy(hard))}; greedy with the fitting hint "
+        f"{_percent(accuracy(hinted))}",
+    ]
+    lines += [
+        f"  {name:12} greedy {_percent(accuracy(group))}   T=1 {_percent(accuracy(by_family(sampled)[name]))}"
+        for name, group in by_family(greedy).items()
+    ]
+    return "\n".join(lines)
+
+
+def _percent(measured: tuple[float, float]) -> str:
+    return f"{100 * measured[0]:.1f} ± {100 * measured[1]:.1f} %"

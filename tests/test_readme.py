@@ -1,0 +1,50 @@
+"""What the README says is so: its method works as printed, its files and flags exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.trainers.runs import build
+from trainers import METHODS
+from trainers._rollout import RolloutConfig, RolloutTrainer
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_method_in_five_lines_trains(tmp_path):
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    names = {"RolloutTrainer": RolloutTrainer}
+    exec(code, names)
+    trainer = build(names["CentredTrainer"], RolloutConfig, tmp_path)
+    trainer._generate_and_score_completions([{"prompt": "1 + 1 ="}] * 4)
+    rewards = trainer._rewards.flatten()
+    assert list(trainer._logs["advantages"]) == pytest.approx((rewards - rewards.mean()).tolist())
+
+
+def test_files_of_the_tree_are_there():
+    tree = README.split("## The tree")[1].split("```")[1]
+    for line in tree.strip().splitlines():
+        name = line.split()[0]
+        folder = ROOT / "trainers" if line.startswith("    ") else ROOT
+        assert (folder / name).exists(), name
+
+
+def test_recipes_and_method_files_are_there():
+    for name in re.findall(r"recipes/[\w.-]+\.yaml|trainers/\w+\.py", README):
+        assert (ROOT / name).exists() or name == "trainers/centred.py", name
+
+
+def test_every_method_is_in_the_table():
+    rows = re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)
+    assert rows == list(METHODS)
+
+
+def test_every_flag_is_known():
+    from commands._arguments import TrainArguments
+
+    known = {name for _, config in METHODS.values() for name in config.__dataclass_fields__}
+    known |= set(TrainArguments.__dataclass_fields__) | {"config", "model_name_or_path"}
+    flags = set(re.findall(r"--(\w+)", README)) - {"seeds"}  # of a benchmark
+    assert flags <= known, flags - known
