@@ -97,6 +97,11 @@ class RolloutTrainer(GRPOTrainer):
     _lengths: Tensor | None = None  # (N,): generated tokens, EOS once, tool and environment tokens not
 
     def __init__(self, model, reward_funcs=None, args=None, **kwargs):
+        if not isinstance(args, RolloutConfig):
+            raise TypeError(
+                f"{type(self).__name__} needs its method's config as `args` (see METHODS in trainers/__init__.py); "
+                f"found {type(args).__name__}."
+            )
         funcs = reward_funcs if isinstance(reward_funcs, list) else [reward_funcs] if reward_funcs else []
         super().__init__(model, [_checked(func) for func in funcs], args, **kwargs)
 

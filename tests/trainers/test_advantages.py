@@ -47,6 +47,13 @@ def test_ten_equal_rewards_in_float32_give_exactly_zero():
     assert rank_advantages(group).tolist() == [[0.0] * 10]
 
 
+@pytest.mark.parametrize("eps", [0.0, 1e-8])
+def test_a_spread_that_is_rounding_is_none(eps):
+    """0.1 + 0.2 and 0.3 differ by 5.6e-17; without the floor under σ and with ε = 0 they would be ±1."""
+    assert standardize(tensor([0.1 + 0.2, 0.3]), eps=eps).tolist() == [[0.0, 0.0]]
+    assert standardize(tensor([0.3 + 3e-6, 0.3]), eps=eps)[0].tolist() == pytest.approx([1.0, -1.0], abs=0.01)
+
+
 def test_standardize_leaves_out_nan_and_gives_it_zero():
     assert standardize(tensor([1.0, NAN, 3.0])).tolist() == [[pytest.approx(-1.0), 0.0, pytest.approx(1.0)]]
 

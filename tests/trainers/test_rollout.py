@@ -5,6 +5,7 @@ import statistics
 
 import pytest
 import torch
+from trl import GRPOConfig
 
 from tests.trainers.runs import build, parity, settings
 from trainers import METHODS, BaselineConfig, BaselineTrainer, LPROConfig, LPROTrainer, REPOConfig, REPOTrainer
@@ -244,6 +245,13 @@ def test_evaluation_works_with_any_group_size(tmp_path):
             LPROTrainer, LPROConfig, tmp_path, num_generations_eval=size, eval_strategy="steps", eval_on_start=True
         )
         assert math.isfinite(trainer.evaluate()["eval_loss"])
+
+
+@pytest.mark.parametrize("args", [None, GRPOConfig])
+def test_a_config_without_our_fields_is_refused(args, tmp_path):
+    args = args and args(**settings(tmp_path))
+    with pytest.raises(TypeError, match="LPROTrainer needs its method's config as `args`"):
+        LPROTrainer(model="unused", reward_funcs=parity, args=args)
 
 
 # --- configuration -------------------------------------------------------------------------------------------------
