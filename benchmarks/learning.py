@@ -44,7 +44,7 @@ def train(out: Path, variant: str, seed: int) -> None:
         return
     print(f"running {variant}, seed {seed}", flush=True)
     command = [sys.executable, "cli.py", "train", *VARIANTS[variant], "--seed", str(seed), "--output_dir", str(run)]
-    done = subprocess.run([*command, "--disable_tqdm"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, "--disable_tqdm", "true"], cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{variant}, seed {seed} failed:\n{done.stderr[-2000:]}")
     (run / "log.txt").write_text(done.stdout)

@@ -4,7 +4,8 @@ import sys
 from typing import Any
 
 from accelerate import PartialState
-from transformers import ProgressCallback
+from tqdm import tqdm
+from transformers import ProgressCallback, TrainerCallback
 from typing_extensions import override
 
 
@@ -15,17 +16,21 @@ def say(text: str = "") -> None:
         sys.stdout.flush()
 
 
-class MetricsLine(ProgressCallback):
-    """The progress bar of transformers, and one compact line where it would print forty metrics."""
+class Bar(ProgressCallback):
+    """The progress bar of transformers, without the forty metrics it prints at each logging step."""
+
+    @override
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        pass
+
+
+class MetricsLine(TrainerCallback):
+    """One compact line per logging step, above the bar if there is one."""
 
     @override
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
         if state.is_world_process_zero and logs and "loss" in logs:
-            line = metrics_line(state.global_step, state.max_steps, logs)
-            if self.training_bar is not None:
-                self.training_bar.write(line)
-            else:
-                say(line)
+            tqdm.write(metrics_line(state.global_step, state.max_steps, logs))
 
 
 def metrics_line(step: int, steps: int, logs: dict[str, Any]) -> str:
