@@ -18,7 +18,7 @@ from trl import get_peft_config, get_quantization_config
 from trl.models import unwrap_model_for_generation
 
 from commands._arguments import Settings, parse
-from commands._console import MetricsLine, say
+from commands._console import Bar, MetricsLine, say
 from commands._errors import UserError
 from commands._problems import Task, prepare
 from data import render_prompt
@@ -108,6 +108,8 @@ def _build(settings: Settings, task: Task) -> RolloutTrainer:
     )
     for callback in (ProgressCallback, PrinterCallback):
         trainer.remove_callback(callback)
+    if not config.disable_tqdm:
+        trainer.add_callback(Bar)
     trainer.add_callback(MetricsLine)
     return trainer
 
@@ -118,10 +120,9 @@ def _measure(settings: Settings, trainer: RolloutTrainer, task: Task, when: str)
         return None
     args, accelerator = trainer.args, trainer.accelerator
     prompts = [render_prompt(prompt, task.tokenizer) for prompt in task.held_out["prompt"]]
+    hidden = bool(args.disable_tqdm) or not accelerator.is_main_process
     with (
-        tqdm(
-            total=len(prompts), desc=f"held out, {when}", disable=not accelerator.is_main_process, leave=False
-        ) as bar,
+        tqdm(total=len(prompts), desc=f"held out, {when}", disable=hidden, leave=False) as bar,
         unwrap_model_for_generation(
             trainer.model_wrapped, accelerator, gather_deepspeed3_params=args.ds3_gather_for_generation
         ) as model,
