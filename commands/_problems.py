@@ -6,9 +6,9 @@ from typing import Any
 import datasets
 from transformers import AutoConfig, AutoTokenizer
 
-from commands._arguments import Settings
 from commands._console import say
 from commands._errors import UserError
+from commands._settings import Settings
 from data import Problems, as_text, build_prompts, drop_long, load_problems, prompt_length
 from rewards import gold_is_parsable
 

@@ -17,10 +17,11 @@ from transformers.trainer_utils import get_last_checkpoint
 from trl import get_peft_config, get_quantization_config
 from trl.models import unwrap_model_for_generation
 
-from commands._arguments import Settings, parse
+from commands._arguments import parse
 from commands._console import Bar, MetricsLine, say
 from commands._errors import UserError
 from commands._problems import Task, prepare
+from commands._settings import Settings
 from data import render_prompt
 from evaluation.held_out import Measurement, compare, measure
 from rewards import REWARDS

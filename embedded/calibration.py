@@ -1,12 +1,7 @@
-"""What the embedded model can do on held-out problems, with standard errors: the ground a run starts from.
-
-A standard error is clustered by problem: the samples of one problem are not independent.
-"""
+"""What the embedded model can do on held-out problems, with standard errors: the ground a run starts from."""
 
 from __future__ import annotations
 
-import math
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,13 +11,15 @@ from statistics import fmean
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase, Qwen2ForCausalLM
 
+from boxed import last_boxed
+from data import render_prompt
 from data._arithmetic_corpus import with_hints
 from data._arithmetic_families import FAMILIES
 from data.arithmetic import problems
+from evaluation.sampling import complete
+from evaluation.statistics import mean_at_n
 
 MAX_NEW_TOKENS = 160
-BATCH = 256
-BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,6 @@ def load(path: Path) -> tuple[Qwen2ForCausalLM, PreTrainedTokenizerBase]:
     return AutoModelForCausalLM.from_pretrained(path).eval(), AutoTokenizer.from_pretrained(path)
 
 
-@torch.no_grad()
 def sample(
     model: Qwen2ForCausalLM,
     tokenizer: PreTrainedTokenizerBase,
@@ -57,41 +53,24 @@ def sample(
         n: Samples per problem; None decodes greedily.
         turns: Turns before the question, as a system prompt.
     """
-    prompts = [
-        tokenizer.apply_chat_template(
-            [*turns, {"role": "user", "content": row["problem"]}], tokenize=False, add_generation_prompt=True
-        )
-        for row in rows
-        for _ in range(n or 1)
-    ]
-    options = {"do_sample": False} if n is None else {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0}
-    texts, tokens = [], []
-    for start in range(0, len(prompts), BATCH):
-        inputs = tokenizer(
-            prompts[start : start + BATCH], return_tensors="pt", padding=True, add_special_tokens=False
-        ).to(model.device)
-        ids = model.generate(  # type: ignore[misc]  # the self type of the library's mixin
-            input_ids=inputs["input_ids"],
-            attention_mask=inputs["attention_mask"],
-            max_new_tokens=MAX_NEW_TOKENS,
-            **options,
-        )[:, inputs["input_ids"].shape[1] :]
-        tokens += (ids != tokenizer.pad_token_id).sum(1).tolist()
-        texts += tokenizer.batch_decode(ids, skip_special_tokens=True)
-    right = [last_box(text) == rows[i // (n or 1)]["answer"] for i, text in enumerate(texts)]
     k = n or 1
+    asked = [render_prompt([*turns, {"role": "user", "content": row["problem"]}], tokenizer) for row in rows]
+    completions = complete(
+        model,
+        tokenizer,
+        [prompt for prompt in asked for _ in range(k)],
+        max_new_tokens=MAX_NEW_TOKENS,
+        temperature=0.0 if n is None else 1.0,
+        batch_size=256,
+    )
+    right = [last_boxed(c.text) == rows[i // k]["answer"] for i, c in enumerate(completions)]
+    tokens = [c.length for c in completions]
     return [Sampled(row, right[i * k : i * k + k], tokens[i * k : i * k + k]) for i, row in enumerate(rows)]
-
-
-def last_box(text: str) -> str | None:
-    r"""Returns what the last \boxed{} of a text holds."""
-    boxes = BOXED.findall(text)
-    return boxes[-1].strip() if boxes else None
 
 
 def accuracy(results: Sequence[Sampled]) -> tuple[float, float]:
     """Returns the share of right samples and its standard error, clustered by problem."""
-    return clustered([result.right for result in results])
+    return mean_at_n([result.right for result in results])
 
 
 def mean_tokens(results: Sequence[Sampled]) -> float:
@@ -119,14 +98,7 @@ def by_length(results: Sequence[Sampled]) -> list[tuple[float, float]]:
         for result in group:
             for tokens, right in zip(result.tokens, result.right, strict=True):
                 thirds[(tokens >= cuts[0]) + (tokens >= cuts[1])][id(result)].append(right)
-    return [clustered(list(third.values())) for third in thirds]
-
-
-def clustered(groups: Sequence[Sequence[bool]]) -> tuple[float, float]:
-    """Returns the mean over all members of groups, and its standard error: groups are independent, members are not."""
-    n = sum(map(len, groups))
-    mean = sum(map(sum, groups)) / n
-    return mean, math.sqrt(sum((sum(group) - len(group) * mean) ** 2 for group in groups)) / n
+    return [mean_at_n(list(third.values())) for third in thirds]
 
 
 def counts(results: Sequence[Sampled]) -> list[int]:

@@ -7,8 +7,7 @@ import pytest
 
 import embedded
 from tests.trainers.runs import build
-from trainers import METHODS
-from trainers._rollout import RolloutConfig, RolloutTrainer
+from trainers import METHODS, RolloutConfig, RolloutTrainer
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -55,7 +54,7 @@ def test_every_method_is_in_the_table():
 
 
 def test_every_flag_is_known():
-    from commands._arguments import TrainArguments
+    from commands._settings import TrainArguments
 
     known = {name for _, config in METHODS.values() for name in config.__dataclass_fields__}
     known |= set(TrainArguments.__dataclass_fields__) | {"config", "model_name_or_path"}

@@ -4,7 +4,8 @@ A new method is one file beside these (`lpro.py` is the pattern), its mathematic
 one line in `METHODS`.
 """
 
-from trainers._rollout import RolloutConfig, RolloutTrainer
+from trainers._config import RolloutConfig
+from trainers._rollout import RolloutTrainer
 from trainers.grpo import BaselineConfig, BaselineTrainer
 from trainers.lpro import LPROConfig, LPROTrainer
 from trainers.repo import REPOConfig, REPOTrainer

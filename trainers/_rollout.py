@@ -9,21 +9,17 @@ Rows are in group order here (TRL shuffles later), and a group may lie on severa
 are taken on gathered tensors (N, ...) = all processes, then sliced back to this process's rows (B, ...).
 """
 
-import functools
-import inspect
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 import trl
 from packaging.version import Version
 from torch import Tensor
-from transformers.hf_argparser import HfArg
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOTrainer
 from typing_extensions import override
 
+from trainers._config import RolloutConfig
+from trainers._finite import finite
 from trainers.advantages import group_token_scale, has_spread
 
 if not Version("1.16") <= Version(trl.__version__) < Version("1.17"):
@@ -31,59 +27,6 @@ if not Version("1.16") <= Version(trl.__version__) < Version("1.17"):
         f"This project overrides private methods of trl and was tested with trl>=1.16,<1.17; found {trl.__version__}. "
         "Install the tested versions with `pip install -c constraints.txt -e .`."
     )
-
-# Loss types whose divisor is the batch's token count, which is what dropping a group and weighting by group act on.
-TOKEN_NORMALISED = ("dapo", "cispo")
-
-
-ZeroVariance = Literal["keep", "drop"]
-TokenNorm = Literal["batch", "group"]
-
-
-def zero_variance(default: ZeroVariance) -> Any:
-    """The config field, with a method's own default."""
-    return HfArg(
-        default=default,
-        help="Groups whose rewards are all equal: 'keep' trains on them as the equation says; 'drop' takes them out "
-        "of the loss, its KL term and its normaliser.",
-    )
-
-
-def token_norm(default: TokenNorm) -> Any:
-    """The config field, with a method's own default."""
-    return HfArg(
-        default=default,
-        help="'batch': mean over all tokens of the batch (DAPO). 'group': mean over groups of each group's token mean "
-        "(LPRO, REPO); exact for one optimizer step per generation.",
-    )
-
-
-@dataclass
-class RolloutConfig(GRPOConfig):
-    """TRL's GRPOConfig plus the two choices that the methods here share."""
-
-    zero_variance: ZeroVariance = zero_variance("keep")
-    token_norm: TokenNorm = token_norm("batch")
-
-    @override
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name, neutral in (("zero_variance", "keep"), ("token_norm", "batch")):
-            if getattr(self, name) != neutral and self.loss_type not in TOKEN_NORMALISED:
-                raise ValueError(
-                    f"--{name} {getattr(self, name)} needs a loss that is divided by the batch's tokens, "
-                    f"--loss_type {' or '.join(TOKEN_NORMALISED)}; found --loss_type {self.loss_type}. "
-                    f"Leave --loss_type out, or set --{name} {neutral}."
-                )
-
-    def refuse(self, reason: str, **allowed: Any) -> None:
-        """Raise for every option that differs from the one value this method leaves it."""
-        for name, value in allowed.items():
-            if getattr(self, name) != value:
-                raise ValueError(
-                    f"--{name} {getattr(self, name)} would have no effect: {reason}. Leave it out, or use --method "
-                    "grpo."
-                )
 
 
 class RolloutTrainer(GRPOTrainer):
@@ -103,7 +46,7 @@ class RolloutTrainer(GRPOTrainer):
                 f"found {type(args).__name__}."
             )
         funcs = reward_funcs if isinstance(reward_funcs, list) else [reward_funcs] if reward_funcs else []
-        super().__init__(model, [_checked(func) for func in funcs], args, **kwargs)
+        super().__init__(model, [finite(func) for func in funcs], args, **kwargs)
 
     def group_advantages(self, rewards: Tensor, lengths: Tensor) -> Tensor | None:
         """The method: advantages of every completion from its group's rewards and lengths.
@@ -215,40 +158,3 @@ def _loss_tokens(batch: dict[str, Any]) -> Tensor:
     """Tokens of each local completion that count in the loss, (B,)."""
     mask = batch["completion_mask"]
     return (mask * batch["tool_mask"] if "tool_mask" in batch else mask).sum(1)
-
-
-def _checked(reward_func: Any) -> Any:
-    """The same reward function, but a value that is not finite stops the run and says where it came from.
-
-    TRL reads NaN as None ("not applicable") and an infinite reward as a group without signal: both would train on
-    nothing without a word. Reward models (modules, Hub ids) are left as they are.
-    """
-    if not callable(reward_func) or isinstance(reward_func, torch.nn.Module):
-        return reward_func
-
-    if inspect.iscoroutinefunction(reward_func):
-
-        @functools.wraps(reward_func)
-        async def checked_async(**kwargs):
-            return _require_finite(reward_func, await reward_func(**kwargs), kwargs)
-
-        return checked_async
-
-    @functools.wraps(reward_func, updated=())
-    def checked(**kwargs):
-        return _require_finite(reward_func, reward_func(**kwargs), kwargs)
-
-    return checked
-
-
-def _require_finite(reward_func: Callable, rewards: list[float | None], columns: dict[str, Any]) -> list[float | None]:
-    """Return `rewards`, or raise naming the function, the row and the completion."""
-    for i, reward in enumerate(rewards):
-        if reward is not None and not math.isfinite(reward):
-            completion = str(columns["completions"][i])
-            raise ValueError(
-                f"Reward function '{getattr(reward_func, '__name__', reward_func)}' returned {reward} for completion "
-                f"{i} of this batch: {completion[:200]!r}. A reward is a finite number, or None where the function "
-                "does not apply."
-            )
-    return rewards

@@ -9,7 +9,8 @@ With the defaults below a run equals stock `trl.GRPOTrainer` bit for bit.
 
 from dataclasses import dataclass
 
-from trainers._rollout import RolloutConfig, RolloutTrainer
+from trainers._config import RolloutConfig
+from trainers._rollout import RolloutTrainer
 
 
 @dataclass

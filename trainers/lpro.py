@@ -25,7 +25,8 @@ from dataclasses import dataclass, field
 from torch import Tensor
 from typing_extensions import override
 
-from trainers._rollout import RolloutConfig, RolloutTrainer, TokenNorm, ZeroVariance, token_norm, zero_variance
+from trainers._config import RolloutConfig, TokenNorm, ZeroVariance, token_norm, zero_variance
+from trainers._rollout import RolloutTrainer
 from trainers.advantages import length_penalized_advantages
 
 

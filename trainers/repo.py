@@ -23,7 +23,8 @@ from dataclasses import dataclass, field
 from torch import Tensor
 from typing_extensions import override
 
-from trainers._rollout import RolloutConfig, RolloutTrainer, TokenNorm, token_norm
+from trainers._config import RolloutConfig, TokenNorm, token_norm
+from trainers._rollout import RolloutTrainer
 from trainers.advantages import rank_advantages
 
 

@@ -223,6 +223,19 @@ def test_the_same_seed_gives_the_same_run(tmp_path):
     assert results[:2] == results[2:]
 
 
+def test_two_processes_make_one_run(tmp_path):
+    """One folder, one account of it, every held-out problem once (`accelerate launch --cpu` starts one process)."""
+    launcher = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
+    short = ["--max_steps", 2, "--eval_problems", 21, "--per_device_train_batch_size", 64]
+    done = run("--method", "lpro", *short, launcher=launcher, cwd=tmp_path)
+    (folder,) = (tmp_path / "outputs").iterdir()  # the files judge: gloo now and then aborts at interpreter exit
+    assert json.loads((folder / "run.json").read_text())["after"]["problems"] == 21, done.stderr[-2000:]
+    rows = [json.loads(line) for line in (folder / "held_out.jsonl").read_text().splitlines()]
+    assert len({row["problem"] for row in rows}) == 21
+    assert done.stdout.count("held out: 21 problems, greedy") == 1
+    assert "32 prompts × 4 completions per generation" in done.stdout
+
+
 SMALL = ["--per_device_train_batch_size", 14 * 4, "--gradient_accumulation_steps", 1, "--max_completion_length", 8]
 
 

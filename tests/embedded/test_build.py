@@ -4,7 +4,7 @@ import pytest
 
 from data._arithmetic_corpus import example
 from embedded.build import batches, build, build_tokenizer
-from embedded.calibration import Sampled, by_length, clustered, counts
+from embedded.calibration import Sampled, by_length, counts
 
 
 @pytest.mark.slow
@@ -40,14 +40,6 @@ def test_the_template_renders_a_system_turn_in_its_place():
 def test_the_corpus_is_the_same_for_the_same_seed():
     one, two = Random(5), Random(5)
     assert [example(one) for _ in range(50)] == [example(two) for _ in range(50)]
-
-
-def test_the_error_is_clustered():
-    # Two groups of two equal members are two observations, not four: mean 1/2, error sqrt(1/4 / 2).
-    mean, error = clustered([[True, True], [False, False]])
-    assert (mean, error) == pytest.approx((0.5, 0.125**0.5))
-    # Single members are independent: sqrt(1/4 / 4).
-    assert clustered([[True], [True], [False], [False]]) == pytest.approx((0.5, 0.25))
 
 
 def test_thirds_of_length_are_taken_within_each_family():

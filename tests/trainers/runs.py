@@ -5,7 +5,7 @@ from datasets import Dataset
 from trl.trainer.utils import nanstd
 
 from tests import tiny
-from trainers._rollout import RolloutTrainer
+from trainers import RolloutTrainer
 
 PROMPTS = Dataset.from_dict({"prompt": ["1 + 1 =", "22 + 2 =", "3 + 4 =", "a b ="] * 2})
 

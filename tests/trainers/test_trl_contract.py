@@ -15,8 +15,7 @@ import torch
 from trl import GRPOConfig, GRPOTrainer
 
 from tests.trainers.runs import Recomputed, build, parity, same, trajectory
-from trainers import BaselineConfig, BaselineTrainer
-from trainers._rollout import RolloutConfig, RolloutTrainer
+from trainers import BaselineConfig, BaselineTrainer, RolloutConfig, RolloutTrainer
 
 ROWS = [{"prompt": "1 + 1 ="}] * 4
 LOSS_TYPES = ["grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo", "luspo", "vespo"]

@@ -9,8 +9,7 @@ import torch
 from trl import GRPOConfig, GRPOTrainer
 
 from tests.trainers.runs import Recomputed, build, same, trajectory
-from trainers import BaselineConfig, BaselineTrainer, LPROConfig, LPROTrainer
-from trainers._rollout import RolloutConfig, RolloutTrainer
+from trainers import BaselineConfig, BaselineTrainer, LPROConfig, LPROTrainer, RolloutConfig, RolloutTrainer
 
 
 class Fixed(RolloutTrainer):

@@ -1,0 +1,61 @@
+"""TRL's GRPOConfig plus what the methods here share."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from transformers.hf_argparser import HfArg
+from trl import GRPOConfig
+from typing_extensions import override
+
+# Loss types whose divisor is the batch's token count, which is what dropping a group and weighting by group act on.
+TOKEN_NORMALISED = ("dapo", "cispo")
+
+
+ZeroVariance = Literal["keep", "drop"]
+TokenNorm = Literal["batch", "group"]
+
+
+def zero_variance(default: ZeroVariance) -> Any:
+    """The config field, with a method's own default."""
+    return HfArg(
+        default=default,
+        help="Groups whose rewards are all equal: 'keep' trains on them as the equation says; 'drop' takes them out "
+        "of the loss, its KL term and its normaliser.",
+    )
+
+
+def token_norm(default: TokenNorm) -> Any:
+    """The config field, with a method's own default."""
+    return HfArg(
+        default=default,
+        help="'batch': mean over all tokens of the batch (DAPO). 'group': mean over groups of each group's token mean "
+        "(LPRO, REPO); exact for one optimizer step per generation.",
+    )
+
+
+@dataclass
+class RolloutConfig(GRPOConfig):
+    """TRL's GRPOConfig plus the two choices that the methods here share."""
+
+    zero_variance: ZeroVariance = zero_variance("keep")
+    token_norm: TokenNorm = token_norm("batch")
+
+    @override
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, neutral in (("zero_variance", "keep"), ("token_norm", "batch")):
+            if getattr(self, name) != neutral and self.loss_type not in TOKEN_NORMALISED:
+                raise ValueError(
+                    f"--{name} {getattr(self, name)} needs a loss that is divided by the batch's tokens, "
+                    f"--loss_type {' or '.join(TOKEN_NORMALISED)}; found --loss_type {self.loss_type}. "
+                    f"Leave --loss_type out, or set --{name} {neutral}."
+                )
+
+    def refuse(self, reason: str, **allowed: Any) -> None:
+        """Raise for every option that differs from the one value this method leaves it."""
+        for name, value in allowed.items():
+            if getattr(self, name) != value:
+                raise ValueError(
+                    f"--{name} {getattr(self, name)} would have no effect: {reason}. Leave it out, or use --method "
+                    "grpo."
+                )
