@@ -20,6 +20,7 @@ from trl.models import unwrap_model_for_generation
 from commands._arguments import parse
 from commands._console import Bar, MetricsLine, say
 from commands._errors import UserError
+from commands._help import train_help
 from commands._problems import Task, prepare
 from commands._settings import Settings
 from data import render_prompt
@@ -34,6 +35,9 @@ def main(argv: Sequence[str]) -> None:
     Raises:
         UserError, DataError: The arguments or the data cannot work; nothing was written.
     """
+    if {"-h", "--help"} & set(argv):
+        say(train_help())
+        return
     settings = parse(argv)
     _announce(settings)
     if settings.embedded and settings.trainer.use_cpu:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +10,13 @@ from pathlib import Path
 import pytest
 import yaml
 from datasets import Dataset, DatasetDict
+from trl import ModelConfig
 
 import cli
 from commands._arguments import RECIPES, parse
+from commands._settings import TrainArguments
 from tests import tiny
+from trainers import METHODS
 
 ROOT = Path(__file__).parents[2]
 
@@ -153,6 +157,19 @@ def test_a_folder_with_the_results_of_another_run(refuse, tmp_path):
 def test_an_unknown_command_lists_the_known_ones(capsys):
     assert cli.main(["trane"]) == 2
     assert "'trane' is not a command." in capsys.readouterr().err
+
+
+def test_help_fits_a_screen_and_names_every_option_of_ours(capsys, monkeypatch):
+    monkeypatch.setattr(cli, "_quiet_libraries", lambda: None)
+    assert cli.main(["train", "--help"]) == 0
+    told = capsys.readouterr().out
+    assert told.count("\n") < 40
+    assert max(map(len, told.splitlines())) <= 119
+    for name in [*TrainArguments.__dataclass_fields__, *METHODS]:
+        assert name in told
+    known = {field for _, config in METHODS.values() for field in config.__dataclass_fields__}
+    known |= set(TrainArguments.__dataclass_fields__) | set(ModelConfig.__dataclass_fields__) | {"config", "lambda"}
+    assert set(re.findall(r"--(\w+)", told)) <= known
 
 
 # --- precedence ----------------------------------------------------------------------------------------------------
