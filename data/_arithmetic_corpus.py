@@ -5,8 +5,9 @@ what reinforcement learning of accuracy can improve. The WORDING, a series of sm
 middle and a long form: this is what a length penalty can act on. Every choice comes AFTER the step it belongs to, and
 what precedes a step is always the same: words before a step turned out to be of use to the model, which works while
 it writes them, so that leaving them out cost accuracy and a small length penalty had no effect. No wording adds
-information or can change a result. As the choices are many and independent, a text is shortened by many small changes
-and not by one change of style.
+information or can change a result. A text has a habit, terse, middling or wordy, that most of its choices follow: with
+independent choices each one carried so little of a text's length that under a small penalty chance decided, from seed
+to seed, whether texts became shorter.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ CLOSINGS = (
     " Now we are done, and the final answer is \\boxed{{{}}}.",
 )
 WEIGHTS = (0.3, 0.4, 0.3)  # the middle form is the likeliest: greedy decoding starts in the middle of the range
+CONSISTENCY = 0.85  # how often a choice follows the habit of its text, terse, middling or wordy
 SLIP_RATE = 0.015  # per step
 SLIPS = (-10, -2, -1, 1, 2, 10)
 
@@ -45,9 +47,10 @@ def write(problem: Problem, rng: Random, *, p_right: float | None = None) -> str
         rng: Source of the choices.
         p_right: Probability of the right method; by default the family's.
     """
+    habit = rng.choices(range(3), WEIGHTS)[0]
 
     def choose(forms: tuple[str, str, str]) -> str:
-        return rng.choices(forms, WEIGHTS)[0]
+        return forms[habit] if rng.random() < CONSISTENCY else rng.choices(forms, WEIGHTS)[0]
 
     def slip() -> int:
         return rng.choice(SLIPS) if rng.random() < SLIP_RATE else 0

@@ -180,7 +180,7 @@ FAMILIES: dict[str, Family] = {
     "brackets": Family(1, 0.52, _brackets),
     "share": Family(1, 0.54, _share),
     "times": Family(2, 0.5, _times),
-    "distractor": Family(2, 0.16, _distractor),
+    "distractor": Family(2, 0.26, _distractor),
     "equation": Family(2, 0.48, _equation),
     "bundles": Family(3, 0.46, _bundles),
     "takings": Family(3, 0.54, _takings),

@@ -159,7 +159,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--report-only", action="store_true", help="print the calibration of the model that is there")
     parser.add_argument("--out", type=Path, default=MODEL, help="folder of the model")
-    parser.add_argument("--steps", type=int, default=3500, help="steps of the warm start")
+    parser.add_argument("--steps", type=int, default=4000, help="steps of the warm start")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.set_num_threads(1)  # two threads are slower than one on a model this small

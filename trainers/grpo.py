@@ -1,4 +1,4 @@
-"""GRPO, the baseline: TRL's own GRPOTrainer, with the metrics and checks that all methods here share.
+"""GRPO, the baseline: TRL's own GRPOTrainer, with the metrics and checks that all share.
 
     A_i = (r_i − μ_r) / (σ_r + 1e-4)         σ with Bessel's correction, over the G completions of a prompt
 

@@ -102,7 +102,9 @@ def test_a_meaningless_option(refuse):
 
 
 def test_a_batch_that_does_not_divide(refuse):
-    assert "must be divisible by num_generations (4)" in refuse("--per_device_train_batch_size", "6")
+    assert "must be divisible by num_generations (4)" in refuse(
+        "--per_device_train_batch_size", "6", "--num_generations", "4"
+    )
 
 
 def test_an_unknown_reward(refuse):
@@ -135,7 +137,7 @@ def test_a_gold_that_cannot_be_parsed(refuse, tmp_path):
 
 def test_three_rows_for_four_prompts(refuse, tmp_path):
     data = jsonl(tmp_path / "d.jsonl", [{"problem": f"{i}+1?", "answer": str(i + 1)} for i in range(3)])
-    told = refuse("--dataset_name", data, "--per_device_train_batch_size", "16")
+    told = refuse("--dataset_name", data, "--per_device_train_batch_size", "16", "--num_generations", "4")
     assert "there are 3 training problems, but each generation takes 4 prompts (= 16 completions" in told
 
 
@@ -250,7 +252,7 @@ def test_two_processes_make_one_run(tmp_path):
     rows = [json.loads(line) for line in (folder / "held_out.jsonl").read_text().splitlines()]
     assert len({row["problem"] for row in rows}) == 21
     assert done.stdout.count("held out: 21 problems, greedy") == 1
-    assert "32 prompts × 4 completions per generation" in done.stdout
+    assert "16 prompts × 8 completions per generation" in done.stdout
 
 
 SMALL = ["--per_device_train_batch_size", 14 * 4, "--gradient_accumulation_steps", 1, "--max_completion_length", 8]
@@ -284,7 +286,16 @@ def test_prompts_that_are_too_long_are_counted_and_left_out(tmp_path):
     data = jsonl(tmp_path / "d.jsonl", rows)
     done = run(
         *["--method", "grpo", "--dataset_name", data, "--max_prompt_length", 64, "--eval_problems", 0],
-        *["--per_device_train_batch_size", 8, "--max_steps", 1, "--output_dir", tmp_path / "out"],
+        *[
+            "--per_device_train_batch_size",
+            8,
+            "--num_generations",
+            4,
+            "--max_steps",
+            1,
+            "--output_dir",
+            tmp_path / "out",
+        ],
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "1 prompts over 64 tokens dropped (--max_prompt_length): rows 5" in done.stdout

@@ -4,7 +4,7 @@ import pytest
 
 from data._arithmetic_corpus import example
 from embedded.build import batches, build, build_tokenizer
-from embedded.calibration import Sampled, by_length, counts
+from embedded.calibration import Sampled, by_length, share
 
 
 @pytest.mark.slow
@@ -49,6 +49,7 @@ def test_thirds_of_length_are_taken_within_each_family():
     assert [mean for mean, _ in by_length([*a, *b])] == [0.5, 0.5, 0.5]
 
 
-def test_counts_are_of_problems_by_right_samples():
-    rows = [Sampled({}, [True, False], [1, 1]), Sampled({}, [True, True], [1, 1]), Sampled({}, [False, True], [1, 1])]
-    assert counts(rows) == [0, 2, 1]
+def test_the_share_is_unbiased_for_fewer_samples():
+    """Of 3 right in 4 samples, two drawn are both right in 3 of 6 pairs and one right in the other 3."""
+    rows = [Sampled({}, [True, True, True, False], [1] * 4), Sampled({}, [False] * 4, [1] * 4)]
+    assert [share(rows, [k], of=2) for k in range(3)] == [0.5, 0.25, 0.25]
