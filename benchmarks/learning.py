@@ -20,7 +20,13 @@ from statistics import fmean, stdev
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+import torch  # noqa: E402
+from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
+
+from data import PROMPTS, render_prompt  # noqa: E402
+from evaluation.sampling import complete  # noqa: E402
 from evaluation.statistics import paired_difference  # noqa: E402
+from rewards import verify  # noqa: E402
 
 # LPRO's default is λ = 0.1, so one run serves both questions.
 VARIANTS = {
@@ -48,6 +54,26 @@ def train(out: Path, variant: str, seed: int) -> None:
     if done.returncode:
         raise SystemExit(f"{variant}, seed {seed} failed:\n{done.stderr[-2000:]}")
     (run / "log.txt").write_text(done.stdout)
+
+
+def sample_final(run: Path, seed: int) -> dict[str, list[float]]:
+    """Correctness and length of one completion at T=1 per held-out problem, by the trained model; kept in the folder.
+
+    Greedy length is a coarse measure: where two wordings are nearly tied, a small change flips all greedy answers.
+    """
+    kept = run / "sampled.json"
+    if not kept.exists():
+        torch.manual_seed(seed)
+        torch.set_num_threads(1)
+        model = AutoModelForCausalLM.from_pretrained(run / "final")
+        tokenizer = AutoTokenizer.from_pretrained(run / "final")
+        rows = [json.loads(line) for line in (run / "held_out.jsonl").open()]
+        prompts = [render_prompt(PROMPTS["plain"](row["problem"]), tokenizer) for row in rows]
+        completions = complete(model, tokenizer, prompts, max_new_tokens=128, temperature=1.0, batch_size=200)
+        verdicts = verify([row["answer"] for row in rows], [c.text for c in completions])
+        columns = {"correct": [v or 0.0 for v in verdicts], "length": [float(c.length) for c in completions]}
+        kept.write_text(json.dumps(columns))
+    return json.loads(kept.read_text())
 
 
 def column(rows: list[dict], when: str, name: str) -> list[float]:
@@ -93,17 +119,26 @@ def report(out: Path, seeds: list[int]) -> None:
         print(
             f"| {variant} | {100 * fmean(before[0]):.1f} % | {accuracy} % | {'; '.join(singles)} | {whole} | {time} |"
         )
-    print("\n| λ | accuracy | against λ=0 | length before | length | against λ=0 |")
-    print("|---|---|---|---|---|---|")
-    zero = results["lpro λ=0"]
+    print("\nBefore training: greedy", f"{fmean(column(results['lpro λ=0'][0], 'before', 'length')):.1f} tokens.")
+    for decoding in ("greedy", "T=1"):
+        penalty_table(out, seeds, results, decoding)
+
+
+def penalty_table(out: Path, seeds: list[int], results: dict[str, list[list[dict]]], decoding: str) -> None:
+    """LPRO's λ against accuracy and length after training, differences paired by problem."""
+    print(f"\n| λ, {decoding} | accuracy | against λ=0 | length | against λ=0 |")
+    print("|---|---|---|---|---|")
+    after: dict[str, dict[str, list[list[float]]]] = {}
     for variant in ("lpro λ=0", "lpro λ=0.1", "lpro λ=0.3"):
+        if decoding == "greedy":
+            runs = [{name: column(rows, "after", name) for name in ("correct", "length")} for rows in results[variant]]
+        else:
+            runs = [sample_final(folder(out, variant, seed), seed) for seed in seeds]
+        after[variant] = {name: [run[name] for run in runs] for name in ("correct", "length")}
         cells = [variant.removeprefix("lpro λ=")]
         for name, scale in (("correct", 100), ("length", 1)):
-            after = [column(rows, "after", name) for rows in results[variant]]
-            change = paired_difference(average([column(rows, "after", name) for rows in zero]), average(after))
-            if name == "length":
-                cells.append(f"{fmean(column(results[variant][0], 'before', name)):.1f}")
-            cells.append(over_seeds([scale * fmean(a) for a in after], ".1f"))
+            change = paired_difference(average(after["lpro λ=0"][name]), average(after[variant][name]))
+            cells.append(over_seeds([scale * fmean(values) for values in after[variant][name]], ".1f"))
             cells.append(f"{scale * change.mean:+.1f} [{scale * change.low:+.1f}, {scale * change.high:+.1f}]")
         print(f"| {' | '.join(cells)} |")
 
