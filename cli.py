@@ -44,8 +44,8 @@ def main(argv: list[str]) -> int:
 
 
 def _tell(problem: str) -> None:
-    """One paragraph on standard error, from one process."""
-    if os.environ.get("RANK", "0") == "0":
+    """One paragraph on standard error, once on each machine."""
+    if os.environ.get("LOCAL_RANK", "0") == "0":
         sys.stderr.write("\n" + textwrap.fill(f"error: {problem}", 100, break_on_hyphens=False) + "\n")
 
 

@@ -6,6 +6,7 @@ and in the methods' configs.
 
 import argparse
 import difflib
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -17,6 +18,7 @@ from trl import ModelConfig, TrlParser
 from typing_extensions import override
 
 import embedded
+from commands._checks import check_bounds, check_installed, check_recipe
 from commands._errors import UserError
 from commands._settings import Settings, TrainArguments
 from rewards import REWARDS
@@ -34,6 +36,12 @@ class _Parser(TrlParser):
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}.")
 
+    @override
+    def parse_known_args(self, args=None, namespace=None):
+        values, rest = super().parse_known_args(args, namespace)
+        check_bounds(values)
+        return values, rest
+
 
 def parse(argv: Sequence[str]) -> Settings:
     """Settings of `cli.py train`.
@@ -42,27 +50,30 @@ def parse(argv: Sequence[str]) -> Settings:
         UserError: Anything about flags or recipe that is wrong.
     """
     argv = [part for arg in argv for part in (arg.split("=", 1) if arg.startswith("--config=") else [arg])]
-    recipe = _read_recipe(_peek(argv, "config"))
+    path = _peek(argv, "config")
+    recipe = _read_recipe(path)
     method = _peek(argv, "method") or recipe.get("method")
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         met = f"found {method!r}{_did_you_mean(str(method), METHODS)}" if method else "none was given"
         raise UserError(f"--method is one of {', '.join(METHODS)}; {met}.")
     config_class = METHODS[method][1]
     parser = _Parser([TrainArguments, config_class, ModelConfig], allow_abbrev=False)  # type: ignore[list-item]
+    check_recipe(parser, recipe, path)
     model = _peek(argv, "model_name_or_path") or recipe.get("model_name_or_path")
     parser.set_defaults_with_config(**_machine_defaults())
-    if model is None:
+    if model is None or Path(model).resolve() == embedded.MODEL:
         shipped = _read_recipe(str(RECIPES / "embedded.yaml"))
         parser.set_defaults_with_config(model_name_or_path=str(embedded.MODEL), **shipped)
     try:
         *parsed, in_recipe, in_flags = parser.parse_args_and_config(
             argv, return_remaining_strings=True, separate_remaining_strings=True
         )
-    except (ValueError, TypeError) as error:
-        raise UserError(str(error)) from error
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        raise UserError(" ".join(str(error).split())) from error
     _refuse_unknown(parser, method, in_recipe, in_flags)
     settings = Settings(*parsed)
     _complete(settings)
+    check_installed(settings)
     return settings
 
 
@@ -75,6 +86,8 @@ def _complete(settings: Settings) -> None:
                 f"--reward_funcs takes names out of {', '.join(REWARDS)}; found {name!r}"
                 f"{_did_you_mean(name, REWARDS)}."
             )
+    if len(set(arguments.reward_funcs)) < len(arguments.reward_funcs):
+        raise UserError(f"--reward_funcs takes each name once; found {' '.join(arguments.reward_funcs)}.")
     if config.max_completion_length is None:
         raise UserError("--max_completion_length needs a number of tokens; found none.")
     if config.reward_weights is None:
@@ -84,16 +97,12 @@ def _complete(settings: Settings) -> None:
             f"--reward_weights needs one number per reward function ({', '.join(arguments.reward_funcs)}); found "
             f"{config.reward_weights}."
         )
-    for name, least in (("max_prompt_length", 1), ("eval_problems", 0), ("max_problems", 1)):
-        value = getattr(arguments, name)
-        if value is not None and value < least:
-            raise UserError(f"--{name} must be at least {least}; found {value}.")
     arguments.prompt_style = arguments.prompt_style or ("plain" if settings.embedded else "boxed")
 
 
 def _machine_defaults() -> dict[str, Any]:
     """What TRL's defaults, made for a recent GPU, need on this machine."""
-    if not torch.accelerator.is_available():
+    if not torch.accelerator.is_available() or os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true"):
         return {"use_cpu": True, "bf16": False, "dataloader_pin_memory": False}
     if torch.cuda.is_available() and not torch.cuda.is_bf16_supported(including_emulation=False):
         return {"bf16": False, "fp16": True}
@@ -106,14 +115,16 @@ def _read_recipe(path: str | None) -> dict[str, Any]:
         return {}
     try:
         recipe = yaml.safe_load(Path(path).read_text())
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         known = [str(file.relative_to(RECIPES.parent)) for file in sorted(RECIPES.glob("*.yaml"))]
         raise UserError(
-            f"--config takes a recipe file; {path}: {error.strerror}. Shipped recipes: {', '.join(known)}."
+            f"--config takes a recipe file; {path}: "
+            f"{getattr(error, 'strerror', 'not a text file')}. Shipped recipes: {', '.join(known)}."
         ) from error
     except yaml.YAMLError as error:
         raise UserError(f"--config {path} is not valid YAML: {' '.join(str(error).split())}.") from error
-    if not isinstance(recipe, dict):
+    recipe = {} if recipe is None else recipe
+    if not isinstance(recipe, dict) or not all(isinstance(key, str) for key in recipe):
         raise UserError(f"--config {path} must hold `option: value` lines; found {type(recipe).__name__}.")
     return recipe
 

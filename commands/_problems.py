@@ -1,6 +1,8 @@
 """From a data set's name to the prompts of a run, all of it before any weights are loaded."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import datasets
@@ -21,6 +23,7 @@ class Task:
         train: Columns `prompt`, `answer` and what else the source has.
         held_out: The same columns; None if nothing is measured.
         source: Name and fingerprint of the training problems.
+        tokenizer: The model's.
     """
 
     train: datasets.Dataset
@@ -44,21 +47,27 @@ def prepare(settings: Settings) -> Task:
     train = _worded(settings, train, tokenizer)
     if held_out is not None:
         held_out = _worded(settings, held_out, tokenizer)
-    _check_context(settings, train, tokenizer)
+    _check_context(settings, [*train["prompt"], *(held_out["prompt"] if held_out is not None else [])], tokenizer)
     _check_batch(settings, len(train))
     source = f"{problems.source} (sha256 {problems.fingerprint[:12]})"
     return Task(train, held_out, source, tokenizer)
 
 
 def load_tokenizer(settings: Settings) -> Any:
-    """The model's tokenizer, with left padding and a pad token that is not the end token where there is one."""
-    model = settings.model
-    try:
+    """The model's tokenizer, which costs little and is all that checking the data needs."""
+    with _model_files(settings):
         return AutoTokenizer.from_pretrained(
             settings.model_name,
-            revision=model.model_revision,
+            revision=settings.model.model_revision,
             trust_remote_code=settings.trainer.trust_remote_code,
         )
+
+
+@contextmanager
+def _model_files(settings: Settings) -> Iterator[None]:
+    """Tell what goes wrong with the files of a model like any other wrong argument."""
+    try:
+        yield
     except (OSError, ValueError) as error:
         raise UserError(
             f"no model could be loaded from --model_name_or_path {settings.model_name}: "
@@ -70,12 +79,13 @@ def load_tokenizer(settings: Settings) -> Any:
 def _load(settings: Settings, role: str, name: str, split: str | None) -> Problems:
     """Problems with answers that can be graded; says under its role what was found where."""
     arguments = settings.arguments
+    own = name == arguments.dataset_name  # columns are named for the training set; another source has its own layout
     problems = load_problems(
         name,
         split=split,
-        config=arguments.dataset_config,
-        problem_column=arguments.problem_column,
-        answer_column=arguments.answer_column,
+        config=arguments.dataset_config if own else None,
+        problem_column=arguments.problem_column if own else None,
+        answer_column=arguments.answer_column if own else None,
     )
     say(f"{role:9} {name}: {len(problems.dataset):,} problems; {'; '.join(problems.mapping)}")
     dataset = problems.dataset
@@ -88,7 +98,7 @@ def _load(settings: Settings, role: str, name: str, split: str | None) -> Proble
             raise UserError(f"{told} Mend them, name another --answer_column, or drop them with --bad_golds drop.")
         say(f"          {told} Dropped.")
         dataset = dataset.select(sorted(set(range(len(dataset))) - set(bad)))
-    return Problems(dataset, problems.mapping, problems.source, problems.fingerprint, problems.dropped)
+    return replace(problems, dataset=dataset)
 
 
 def _hold_out(settings: Settings, train: datasets.Dataset) -> tuple[datasets.Dataset, datasets.Dataset | None]:
@@ -96,14 +106,14 @@ def _hold_out(settings: Settings, train: datasets.Dataset) -> tuple[datasets.Dat
     arguments, wanted = settings.arguments, settings.arguments.eval_problems
     name, split = arguments.eval_dataset_name, arguments.eval_dataset_split
     if name is None and arguments.dataset_name == "arithmetic":
-        name, split = "arithmetic", "held_out"
+        name, split = "arithmetic", split or "held_out"
     if wanted == 0:
         return train, None
     if name is not None or split is not None:
         other = _load(settings, "held out", name or arguments.dataset_name, split).dataset
         return train, other.select(range(min(wanted, len(other))))
     wanted = min(wanted, len(train) // 10)
-    if wanted == 0:
+    if wanted < 2:
         return train, None
     parts = train.train_test_split(test_size=wanted, seed=settings.trainer.seed)
     say(f"{'held out':9} {wanted} of them, never trained on")
@@ -113,7 +123,8 @@ def _hold_out(settings: Settings, train: datasets.Dataset) -> tuple[datasets.Dat
 def _worded(settings: Settings, dataset: datasets.Dataset, tokenizer: Any) -> datasets.Dataset:
     """Add prompts, drop those that are too long."""
     arguments = settings.arguments
-    dataset = build_prompts(dataset, arguments.prompt_style or "boxed", system=arguments.system_prompt)
+    assert arguments.prompt_style is not None, "parse() chooses one"
+    dataset = build_prompts(dataset, arguments.prompt_style, system=arguments.system_prompt)
     if tokenizer.chat_template is None:
         say("          the model has no chat template: prompts are plain text, Question: … Answer:")
         texts = [as_text(prompt) for prompt in dataset["prompt"]]
@@ -126,15 +137,16 @@ def _worded(settings: Settings, dataset: datasets.Dataset, tokenizer: Any) -> da
     return dataset
 
 
-def _check_context(settings: Settings, train: datasets.Dataset, tokenizer: Any) -> None:
+def _check_context(settings: Settings, prompts: list[Any], tokenizer: Any) -> None:
     """Prompt and completion must fit the positions that the model knows."""
-    config = AutoConfig.from_pretrained(
-        settings.model_name,
-        revision=settings.model.model_revision,
-        trust_remote_code=settings.trainer.trust_remote_code,
-    )
+    with _model_files(settings):
+        config = AutoConfig.from_pretrained(
+            settings.model_name,
+            revision=settings.model.model_revision,
+            trust_remote_code=settings.trainer.trust_remote_code,
+        )
     positions = getattr(config.get_text_config(), "max_position_embeddings", None)
-    longest = max(prompt_length(prompt, tokenizer) for prompt in train["prompt"])
+    longest = max(prompt_length(prompt, tokenizer) for prompt in prompts)
     completion = settings.max_new_tokens
     if positions is not None and longest + completion > positions:
         raise UserError(

@@ -1,6 +1,7 @@
 """Everything a training command can be asked for; TRL's own dataclasses hold the rest."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from trl import ModelConfig
 
@@ -70,7 +71,7 @@ class Settings:
     @property
     def embedded(self) -> bool:
         """Whether the shipped arithmetic model is trained."""
-        return self.model_name == str(embedded.MODEL)
+        return Path(self.model_name).resolve() == embedded.MODEL
 
     @property
     def max_new_tokens(self) -> int:

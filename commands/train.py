@@ -1,13 +1,9 @@
 """`cli.py train`: problems in, a trained model out, measured on held-out problems before and after."""
 
-import dataclasses
-import json
-import math
 import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate.utils import broadcast_object_list
@@ -22,9 +18,10 @@ from commands._console import Bar, MetricsLine, say
 from commands._errors import UserError
 from commands._help import train_help
 from commands._problems import Task, prepare
+from commands._results import report
 from commands._settings import Settings
 from data import render_prompt
-from evaluation.held_out import Measurement, compare, measure
+from evaluation.held_out import Measurement, measure
 from rewards import REWARDS
 from trainers import METHODS, RolloutTrainer
 
@@ -44,7 +41,7 @@ def main(argv: Sequence[str]) -> None:
         torch.set_num_threads(1)  # too small a model to share; `accelerate launch` asks for every core
     task = prepare(settings)
     run_folder = _run_folder(settings)
-    trainer = _build(settings, task)
+    trainer = _built_or_refused(settings, task, run_folder)
     say(f"run       {run_folder}")
     before = _measure(settings, trainer, task, "before")
     started = time.perf_counter()
@@ -54,10 +51,10 @@ def main(argv: Sequence[str]) -> None:
         _say_interrupted(trainer, run_folder)
         raise
     seconds = time.perf_counter() - started
+    trainer.save_model(str(run_folder / "final"))  # before anything else can go wrong
     after = _measure(settings, trainer, task, "after")
-    trainer.save_model(str(run_folder / "final"))
     if trainer.accelerator.is_main_process:
-        _report(settings, task, run_folder, seconds, before, after)
+        report(settings, task, run_folder, seconds, before, after)
 
 
 def _announce(settings: Settings) -> None:
@@ -87,12 +84,30 @@ def _run_folder(settings: Settings) -> Path:
             f"--output_dir {config.output_dir} holds the results of a finished run, which another would overwrite. "
             "Name a new folder, or leave --output_dir out for one below outputs/."
         )
+    try:
+        Path(config.output_dir).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"--output_dir {config.output_dir} must be a folder that can be written: {error.strerror}. Name another."
+        ) from error
     return Path(config.output_dir)
+
+
+def _built_or_refused(settings: Settings, task: Task, run_folder: Path) -> RolloutTrainer:
+    """The trainer; what TRL, transformers or PEFT refuse is told like any other wrong argument."""
+    try:
+        return _build(settings, task)
+    except (ValueError, OSError, ImportError) as error:
+        if not any(run_folder.iterdir()):
+            run_folder.rmdir()
+        raise UserError(f"the trainer could not be built: {' '.join(str(error).split())}") from error
 
 
 def _build(settings: Settings, task: Task) -> RolloutTrainer:
     """The method's trainer with TRL's own model loading."""
     model, config = settings.model, settings.trainer
+    if config.hub_token:  # or the trainer would write it into training_args.bin, and push that
+        os.environ["HF_TOKEN"], config.hub_token = config.hub_token, None
     given = config.model_init_kwargs if isinstance(config.model_init_kwargs, dict) else {}
     config.model_init_kwargs = {
         "dtype": model.dtype,
@@ -149,47 +164,3 @@ def _say_interrupted(trainer: RolloutTrainer, folder: Path) -> None:
     saved = get_last_checkpoint(str(folder)) if folder.is_dir() else None
     way_on = f"continue with --resume_from_checkpoint {saved}" if saved else "no checkpoint was due yet (--save_steps)"
     say(f"\nstopped at step {trainer.state.global_step}; {way_on}")
-
-
-def _report(
-    settings: Settings,
-    task: Task,
-    folder: Path,
-    seconds: float,
-    before: Measurement | None,
-    after: Measurement | None,
-) -> None:
-    """Results to the terminal, to `run.json` and, problem by problem, to `held_out.jsonl`."""
-    run: dict[str, Any] = {
-        "method": settings.arguments.method,
-        "model": "embedded" if settings.embedded else settings.model_name,
-        "data": task.source,
-        "seed": settings.trainer.seed,
-        "training_seconds": round(seconds, 1),
-    }
-    if before is not None and after is not None and task.held_out is not None:
-        change = compare(before, after)
-        run |= {"before": before.summary(), "after": after.summary()}
-        run["change"] = {name: dataclasses.asdict(difference) for name, difference in change.items()}
-        rows = zip(task.held_out["problem"], task.held_out["answer"], before.rows(), after.rows(), strict=True)
-        with (folder / "held_out.jsonl").open("w") as file:
-            for problem, answer, was, now in rows:
-                record = {"problem": problem, "answer": answer, "before": was, "after": now}
-                file.write(json.dumps(record, ensure_ascii=False) + "\n")
-        _say_results(run)
-    (folder / "run.json").write_text(json.dumps(run, indent=1) + "\n")
-    say(f"trained in {seconds:.0f} s; model in {folder / 'final'}")
-
-
-def _say_results(run: dict[str, Any]) -> None:
-    """Before, after and paired change, ± one standard error."""
-    before, after, change = run["before"], run["after"], run["change"]
-    say(f"\nheld out: {before['problems']} problems, greedy; ± is one standard error")
-    say(f"{'':14}{'before':>16}{'after':>16}{'change, 95 % interval':>30}")
-    for name, scale, unit, key in (("accuracy", 100, " %", "accuracy"), ("length", 1, "", "mean_length")):
-        cells = [f"{scale * r[key]:.1f} ± {scale * r[key + '_se']:.1f}{unit}" for r in (before, after)]
-        moved = {k: scale * v for k, v in change[name].items()}
-        span = f"{moved['mean']:+.1f} [{moved['low']:+.1f}, {moved['high']:+.1f}]"
-        say(f"{name:14}{cells[0]:>16}{cells[1]:>16}{span:>30}")
-    if not math.isclose(after["truncated"], 0):
-        say(f"{'cut off':14}{before['truncated']:>16.1%}{after['truncated']:>16.1%}")

@@ -33,6 +33,8 @@ RESERVED_COLUMNS = (
     "log_extra",
     "log_metric",
     "environments",
+    "image",  # these two make TRL look for pictures
+    "images",
 )
 
 _LOOKED_AT = 1000  # rows that decide what kind of text a gold column holds

@@ -71,6 +71,7 @@ def measure(
         [prompts[i] for i in mine],
         max_new_tokens=max_new_tokens,
         batch_size=batch_size,
+        special_tokens=getattr(tokenizer, "chat_template", None) is None,
         progress=progress,
     )
     answers = problems["answer"]

@@ -28,6 +28,7 @@ def complete(
     max_new_tokens: int,
     temperature: float = 0.0,
     batch_size: int = 64,
+    special_tokens: bool = False,
     progress: Callable[[int], object] = lambda done: None,
 ) -> list[Completion]:
     """Complete prompts in batches of similar length.
@@ -35,10 +36,11 @@ def complete(
     Args:
         model: A causal language model with `generate`.
         tokenizer: Its tokenizer, with a pad token.
-        prompts: Rendered texts, special tokens included.
+        prompts: Rendered texts.
         max_new_tokens: Longest completion, in tokens.
         temperature: 0 decodes greedily; else sampling from the whole vocabulary.
         batch_size: Prompts at once.
+        special_tokens: Whether the tokenizer adds its own (a first token, say), which a chat template has written.
         progress: Called with the number of prompts just finished.
 
     Returns:
@@ -53,7 +55,9 @@ def complete(
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
         texts = [prompts[i] for i in chosen]
-        inputs = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False)
+        inputs = tokenizer(
+            texts, return_tensors="pt", padding=True, padding_side="left", add_special_tokens=special_tokens
+        )
         ids = model.generate(
             input_ids=inputs["input_ids"].to(model.device),
             attention_mask=inputs["attention_mask"].to(model.device),

@@ -1,15 +1,14 @@
 """TRL's GRPOConfig plus what the methods here share."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from transformers.hf_argparser import HfArg
 from trl import GRPOConfig
 from typing_extensions import override
 
-# Loss types whose divisor is the batch's token count, which is what dropping a group and weighting by group act on.
+# Losses that are linear in the advantage and divided by the batch's token count: what both choices below act on.
 TOKEN_NORMALISED = ("dapo", "cispo")
-
 
 ZeroVariance = Literal["keep", "drop"]
 TokenNorm = Literal["batch", "group"]
@@ -29,7 +28,7 @@ def token_norm(default: TokenNorm) -> Any:
     return HfArg(
         default=default,
         help="'batch': mean over all tokens of the batch (DAPO). 'group': mean over groups of each group's token mean "
-        "(LPRO, REPO); exact for one optimizer step per generation.",
+        "(LPRO, REPO), for the policy term; exact for one optimizer step per generation.",
     )
 
 
@@ -43,11 +42,14 @@ class RolloutConfig(GRPOConfig):
     @override
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name, kind in (("zero_variance", ZeroVariance), ("token_norm", TokenNorm)):
+            if getattr(self, name) not in get_args(kind):
+                raise ValueError(f"--{name} is one of {', '.join(get_args(kind))}; found {getattr(self, name)!r}.")
         for name, neutral in (("zero_variance", "keep"), ("token_norm", "batch")):
             if getattr(self, name) != neutral and self.loss_type not in TOKEN_NORMALISED:
                 raise ValueError(
-                    f"--{name} {getattr(self, name)} needs a loss that is divided by the batch's tokens, "
-                    f"--loss_type {' or '.join(TOKEN_NORMALISED)}; found --loss_type {self.loss_type}. "
+                    f"--{name} {getattr(self, name)} needs --loss_type {' or '.join(TOKEN_NORMALISED)}, which divide "
+                    f"by the tokens of the batch; found --loss_type {self.loss_type}. "
                     f"Leave --loss_type out, or set --{name} {neutral}."
                 )
 

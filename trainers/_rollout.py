@@ -45,8 +45,9 @@ class RolloutTrainer(GRPOTrainer):
                 f"{type(self).__name__} needs its method's config as `args` (see METHODS in trainers/__init__.py); "
                 f"found {type(args).__name__}."
             )
-        funcs = reward_funcs if isinstance(reward_funcs, list) else [reward_funcs] if reward_funcs else []
-        super().__init__(model, [finite(func) for func in funcs], args, **kwargs)
+        super().__init__(model, reward_funcs, args, **kwargs)
+        named = zip(self.reward_funcs, self.reward_func_names, strict=True)
+        self.reward_funcs = [finite(func, name) for func, name in named]
 
     def group_advantages(self, rewards: Tensor, lengths: Tensor) -> Tensor | None:
         """The method: advantages of every completion from its group's rewards and lengths.
@@ -86,10 +87,11 @@ class RolloutTrainer(GRPOTrainer):
         if self._rewards is None or self._lengths is None:
             raise RuntimeError("trl did not call `_calculate_rewards` and `_generate`; this needs trl>=1.16,<1.17.")
         group_size = self.num_generations if self.mode == "train" else self.num_generations_eval
-        lengths = self._lengths.view(-1, group_size)
-        rewards = self._total_rewards(self._rewards).view(-1, group_size)
+        # A few numbers per completion: float64 is to be had on the CPU whatever the accelerator.
+        lengths = self._lengths.cpu().view(-1, group_size)
+        rewards = self._total_rewards(self._rewards.cpu()).view(-1, group_size)
         signal = has_spread(rewards)
-        self._log_groups(self._rewards, lengths, signal)
+        self._log_groups(self._rewards.cpu(), lengths, signal)
 
         drop = self.args.zero_variance == "drop" and self.mode == "train"
         advantages = self.group_advantages(rewards, lengths)
@@ -113,7 +115,7 @@ class RolloutTrainer(GRPOTrainer):
 
     def _replace_advantages(self, batch: dict[str, Any], advantages: Tensor) -> None:
         """Put advantages (groups, group_size) into the batch and in the place of those that TRL has logged."""
-        flat = advantages.flatten().to(batch["advantages"].dtype)
+        flat = advantages.flatten().to(batch["advantages"])
         batch["advantages"] = self._local(flat)
         log: Any = self._logs["advantages"]  # a deque that keeps the newest generation batch
         for _ in range(min(len(flat), len(log))):
@@ -122,15 +124,15 @@ class RolloutTrainer(GRPOTrainer):
 
     def _drop_groups(self, batch: dict[str, Any], dropped: Tensor, group_size: int) -> None:
         """Blank the completion masks of dropped groups (groups,), and count the tokens that are left."""
-        kept = self._local((~dropped).repeat_interleave(group_size)).to(batch["completion_mask"].dtype)
+        kept = self._local((~dropped).repeat_interleave(group_size)).to(batch["completion_mask"])
         batch["completion_mask"] = batch["completion_mask"] * kept.unsqueeze(1)
         batch["num_items_in_batch"] = self._gather(_loss_tokens(batch)).sum()
 
     def _weight_groups(self, batch: dict[str, Any], group_size: int) -> None:
         """Scale advantages so that TRL's mean over tokens becomes the mean over groups of token means."""
-        scale = group_token_scale(self._gather(_loss_tokens(batch)).view(-1, group_size))
+        scale = group_token_scale(self._gather(_loss_tokens(batch)).cpu().view(-1, group_size))
         rows = self._local(scale.expand(-1, group_size).flatten())
-        batch["advantages"] = (batch["advantages"] * rows).to(batch["advantages"].dtype)
+        batch["advantages"] = (batch["advantages"].cpu() * rows).to(batch["advantages"])
 
     def _log_groups(self, rewards: Tensor, lengths: Tensor, signal: Tensor) -> None:
         """What users ask of a run: which groups can teach, and how long right and wrong answers are."""
@@ -138,10 +140,11 @@ class RolloutTrainer(GRPOTrainer):
         metrics["groups/effective"].append(signal.double().mean().item())
         if "accuracy" not in self.reward_func_names:
             return
-        correct = rewards[:, self.reward_func_names.index("accuracy")].view(lengths.shape) > 0.5
+        accuracy = rewards[:, self.reward_func_names.index("accuracy")].view(lengths.shape)
+        correct, wrong = accuracy > 0.5, accuracy <= 0.5  # NaN, an answer that could not be graded, is neither
         metrics["groups/all_correct"].append(correct.all(1).double().mean().item())
-        metrics["groups/all_wrong"].append((~correct).all(1).double().mean().item())
-        for name, rows in (("correct", correct), ("incorrect", ~correct)):
+        metrics["groups/all_wrong"].append(wrong.all(1).double().mean().item())
+        for name, rows in (("correct", correct), ("incorrect", wrong)):
             metrics[f"completions/mean_length_{name}"].append(lengths[rows].double().mean().item())
 
     def _gather(self, x: Tensor) -> Tensor:

@@ -11,12 +11,12 @@ Notation: G group size · r reward · L length in generated tokens · A advantag
 import torch
 from torch import Tensor
 
-# A standard deviation below this is rounding, whatever ε is.
+# Differences below this share of a group's largest value (or of 1) are rounding: rewards arrive in float32.
 NO_SPREAD = 1e-6
 
 
 def standardize(x: Tensor, *, ddof: int = 0, eps: float = 1e-8) -> Tensor:
-    """z-score of each row, `(x − μ) / (σ + ε)`; 0 where the row has no spread (σ < 1e-6) and at NaN.
+    """z-score of each row, `(x − μ) / (σ + ε)`; 0 at NaN and where σ is mere rounding, below 1e-6 · max(1, max|x|).
 
     Args:
         x: (groups, group_size).
@@ -29,7 +29,7 @@ def standardize(x: Tensor, *, ddof: int = 0, eps: float = 1e-8) -> Tensor:
     x = x.double()
     std = _std(x, ddof)
     z = (x - x.nanmean(1, keepdim=True)) / (std + eps)
-    return z.where(std >= NO_SPREAD, 0.0).nan_to_num(nan=0.0)
+    return z.where(std >= _rounding(x), 0.0).nan_to_num(nan=0.0)
 
 
 def has_spread(rewards: Tensor) -> Tensor:
@@ -41,13 +41,15 @@ def has_spread(rewards: Tensor) -> Tensor:
     Returns:
         (groups,) bool; False too where fewer than two completions could be scored.
     """
-    return _std(rewards.double(), ddof=0).squeeze(1) >= NO_SPREAD
+    rewards = rewards.double()
+    return (_std(rewards, ddof=0) >= _rounding(rewards)).squeeze(1)
 
 
 def length_penalized_advantages(rewards: Tensor, lengths: Tensor, *, penalty: float = 0.1) -> Tensor:
     """LPRO: `A = z(r) − λ·z(L)`, both over the group with population σ (Nexus-1.5B card; paper eq. 8–9).
 
-    For binary rewards no length can outvote correctness while λ < 1 / (G − 1). In a group whose rewards are all
+    For rewards of 0 and 1 no length can outvote correctness while λ < 1 / (G − 1); a small bonus on top, which has a
+    spread of its own in groups that are all wrong or nearly so, lowers that bound. In a group whose rewards are all
     equal only the length term is left: short wrong answers are then rewarded for being short. `zero_variance="drop"`
     of the trainers is the remedy; this function is the bare equation.
 
@@ -67,8 +69,8 @@ def rank_advantages(rewards: Tensor) -> Tensor:
     """REPO: ranks in [−1, 1], `A_i = (1 / (G − 1)) Σ_{j≠i} sign(r_i − r_j)` (Qwen2.5-Math-1.5B-REPO card).
 
     The best of an untied group gets +1, the worst −1; ties share their mid-rank; an all-tied group gets exactly 0.
-    With binary rewards this is RLOO's advantage, `r_i − mean_{j≠i} r_j`. Rewards are compared after rounding to 1e-6,
-    so that the noise of a weighted sum makes no ranks.
+    With binary rewards this is RLOO's advantage, `r_i − mean_{j≠i} r_j`. Rewards closer than 1e-6 · max(1, max|r|)
+    are tied, so that the noise of a weighted sum makes no ranks.
 
     Args:
         rewards: (groups, group_size); G counts a group's scorable completions.
@@ -76,8 +78,9 @@ def rank_advantages(rewards: Tensor) -> Tensor:
     Returns:
         (groups, group_size) float64.
     """
-    r = rewards.double().round(decimals=6)
-    wins = (r.unsqueeze(2) - r.unsqueeze(1)).sign().nan_to_num(nan=0.0).sum(2)
+    r = rewards.double()
+    margins = r.unsqueeze(2) - r.unsqueeze(1)
+    wins = margins.sign().where(margins.abs() > _rounding(r).unsqueeze(2), 0.0).sum(2)
     others = (~r.isnan()).sum(1, keepdim=True) - 1
     return wins / others.clamp(min=1)
 
@@ -98,6 +101,11 @@ def group_token_scale(tokens: Tensor) -> Tensor:
     per_group = tokens.double().sum(1, keepdim=True)
     groups = (per_group > 0).sum()
     return (per_group.sum() / (groups * per_group)).where(per_group > 0, 0.0)
+
+
+def _rounding(x: Tensor) -> Tensor:
+    """The size of differences that mean nothing, per row, (groups, 1)."""
+    return NO_SPREAD * x.nan_to_num(nan=0.0).abs().amax(1, keepdim=True).clamp(min=1.0)
 
 
 def _std(x: Tensor, ddof: int) -> Tensor:

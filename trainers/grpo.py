@@ -9,6 +9,8 @@ With the defaults below a run equals stock `trl.GRPOTrainer` bit for bit.
 
 from dataclasses import dataclass
 
+from typing_extensions import override
+
 from trainers._config import RolloutConfig
 from trainers._rollout import RolloutTrainer
 
@@ -16,6 +18,15 @@ from trainers._rollout import RolloutTrainer
 @dataclass
 class BaselineConfig(RolloutConfig):
     """TRL's GRPOConfig with TRL's defaults."""
+
+    @override
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.zero_variance == "drop" and self.multi_objective_aggregation != "sum_then_normalize":
+            raise ValueError(
+                "--zero_variance drop looks at the weighted sum of the rewards, which --multi_objective_aggregation "
+                f"{self.multi_objective_aggregation} does not train on. Leave one of the two out."
+            )
 
 
 class BaselineTrainer(RolloutTrainer):
