@@ -61,19 +61,13 @@ def check_recipe(parser: argparse.ArgumentParser, recipe: dict[str, Any], path: 
     """
     actions = {action.dest: action for action in parser._actions}
     for key, value in recipe.items():
-        action = actions.get(str(key))
+        action = actions.get(key)
         if action is None or isinstance(value, dict) or (value is None and action.default is None):
             continue
         wrong = _misfit(parser, action, value)
         if wrong:
-            line = next(
-                (
-                    n
-                    for n, text in enumerate(Path(path or "").read_text().splitlines(), 1)
-                    if text.startswith(f"{key}")
-                ),
-                0,
-            )
+            lines = enumerate(Path(path or "").read_text().splitlines(), 1)
+            line = next((number for number, text in lines if text.startswith(key)), 0)
             raise UserError(f"{path}, line {line}: {key} {wrong}.")
 
 

@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -41,7 +42,8 @@ def main(argv: Sequence[str]) -> None:
         torch.set_num_threads(1)  # too small a model to share; `accelerate launch` asks for every core
     task = prepare(settings)
     run_folder = _run_folder(settings)
-    trainer = _built_or_refused(settings, task, run_folder)
+    with _tidy(run_folder):
+        trainer = _built_or_refused(settings, task)
     say(f"run       {run_folder}")
     before = _measure(settings, trainer, task, "before")
     started = time.perf_counter()
@@ -84,22 +86,34 @@ def _run_folder(settings: Settings) -> Path:
             f"--output_dir {config.output_dir} holds the results of a finished run, which another would overwrite. "
             "Name a new folder, or leave --output_dir out for one below outputs/."
         )
-    try:
-        Path(config.output_dir).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"--output_dir {config.output_dir} must be a folder that can be written: {error.strerror}. Name another."
-        ) from error
     return Path(config.output_dir)
 
 
-def _built_or_refused(settings: Settings, task: Task, run_folder: Path) -> RolloutTrainer:
+@contextmanager
+def _tidy(folder: Path) -> Iterator[None]:
+    """Refuse a folder that cannot be written; leave no empty one behind when what follows fails."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except FileExistsError as error:
+        raise UserError(f"--output_dir {folder} must be a folder that can be written; it is a file.") from error
+    except (UserError, OSError) as error:
+        for path in missing:
+            with suppress(OSError):  # only empty folders go
+                path.rmdir()
+        if isinstance(error, UserError):
+            raise
+        raise UserError(
+            f"--output_dir {folder} must be a folder that can be written: {error.strerror}. Name another."
+        ) from error
+
+
+def _built_or_refused(settings: Settings, task: Task) -> RolloutTrainer:
     """The trainer; what TRL, transformers or PEFT refuse is told like any other wrong argument."""
     try:
         return _build(settings, task)
     except (ValueError, OSError, ImportError) as error:
-        if not any(run_folder.iterdir()):
-            run_folder.rmdir()
         raise UserError(f"the trainer could not be built: {' '.join(str(error).split())}") from error
 
 

@@ -15,6 +15,7 @@ from trl import ModelConfig
 import cli
 from commands._arguments import RECIPES, parse
 from commands._settings import TrainArguments
+from data import DATASETS
 from tests import tiny
 from trainers import METHODS
 
@@ -33,7 +34,7 @@ def refuse(tmp_path, capsys, monkeypatch):
         told = capsys.readouterr().err.strip()
         assert code == 2
         assert sorted(tmp_path.rglob("*")) == before, "something was written"
-        assert told.startswith("error: ")
+        told = told[told.index("error: ") :]  # a bar of loading weights may stand before it
         assert "\n\n" not in told
         assert "Traceback" not in told
         return " ".join(told.split())
@@ -95,6 +96,76 @@ def test_an_unknown_key_in_a_recipe(refuse, tmp_path):
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("learnin_rate: 1.0e-6\n")
     assert "--learnin_rate in the recipe is not known" in refuse("--config", recipe)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("zero_variance: maybe", "zero_variance invalid choice: 'maybe'"),
+        ("bad_golds: maybe", "bad_golds invalid choice: 'maybe'"),
+        ("learning_rate: true", "learning_rate takes a number; found true"),
+        ("learning_rate: [1, 2]", "learning_rate takes one value; found [1, 2]"),
+        ("learning_rate: much", "learning_rate invalid float value: 'much'"),
+        ("max_prompt_length: null", "max_prompt_length has no value"),
+        ("num_generations: 4.5", "num_generations invalid int value: '4.5'"),
+        ("reward_funcs: accuracy", "reward_funcs takes a list such as [a, b]; found 'accuracy'"),
+        ("dataset_name: [a]", "dataset_name takes one value; found ['a']"),
+    ],
+)
+def test_a_recipe_is_held_to_what_the_flags_accept(refuse, tmp_path, line, told):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(f"# a comment\n{line}\n")
+    message = refuse("--config", recipe, method="lpro")
+    assert f"{recipe}, line 2: {told}" in message
+
+
+@pytest.mark.parametrize("recipe", ["method: [repo]\n", "1: 2\n"])
+def test_a_recipe_with_nonsense_in_it(refuse, tmp_path, recipe):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(recipe)
+    refuse("--config", path, method=None)
+
+
+def test_a_recipe_that_is_no_text(refuse):
+    assert "not a text file" in refuse("--config", sys.executable)
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "told"),
+    [
+        ("--num_generations", "1", "--num_generations must be at least 2; found 1"),
+        ("--num_iterations", "0", "--num_iterations must be at least 1; found 0"),
+        ("--per_device_train_batch_size", "0", "must be at least 1; found 0"),
+        ("--gradient_accumulation_steps", "0", "must be at least 1; found 0"),
+        ("--max_completion_length", "0", "must be at least 1; found 0"),
+        ("--max_steps", "0", "--max_steps 0 would train nothing"),
+        ("--learning_rate", "nan", "--learning_rate must be at least 0 and at most 1; found nan"),
+        ("--learning_rate", "-1", "--learning_rate must be at least 0"),
+        ("--temperature", "0", "--temperature must be above 0; found 0.0"),
+        ("--top_p", "2", "--top_p must be above 0 and at most 1; found 2.0"),
+        ("--reward_weights", "nan", "--reward_weights takes finite numbers; found nan"),
+        ("--report_to", "bogus", "--report_to bogus needs its package"),
+        ("--use_vllm", "true", "--use_vllm needs the package vllm"),
+        ("--load_in_4bit", "true", "add --use_peft"),
+        ("--resume_from_checkpoint", "/nowhere", "/nowhere is none"),
+        ("--output_dir", "/proc/x", "--output_dir /proc/x must be a folder that can be written"),
+        ("--output_dir", "/dev/null", "--output_dir /dev/null must be a folder that can be written"),
+    ],
+)
+def test_a_value_that_cannot_work(refuse, flag, value, told):
+    assert told in refuse(flag, value)
+
+
+def test_a_reward_given_twice(refuse):
+    assert "takes each name once" in refuse("--reward_funcs", "accuracy", "accuracy")
+
+
+def test_evaluation_without_problems(refuse):
+    assert "needs held-out problems" in refuse("--eval_strategy", "steps", "--eval_problems", "0")
+
+
+def test_what_peft_refuses_is_told_in_a_paragraph_too(refuse):
+    assert "the trainer could not be built: " in refuse("--use_peft", "--lora_target_modules", "nope")
 
 
 def test_a_meaningless_option(refuse):
@@ -224,12 +295,34 @@ def test_the_default_trains_and_leaves_a_model_and_its_results(tmp_path):
     (folder,) = (tmp_path / "outputs").iterdir()
     result = json.loads((folder / "run.json").read_text())
     rows = [json.loads(line) for line in (folder / "held_out.jsonl").read_text().splitlines()]
+    assert result["settings"]["length_penalty"] == 0.1
+    assert result["settings"]["learning_rate"] == 3e-4
     assert result["before"]["accuracy"] == sum(row["before"]["correct"] for row in rows) / 20
     assert result["after"]["mean_length"] == sum(row["after"]["length"] for row in rows) / 20
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     AutoModelForCausalLM.from_pretrained(folder / "final")
     AutoTokenizer.from_pretrained(folder / "final")
+
+
+def test_a_token_is_written_nowhere(tmp_path):
+    secret = "hf_thisIsASecretThatMustNotBeWritten"
+    done = run(
+        "--method", "grpo", "--max_steps", 1, "--eval_problems", 0, "--hub_token", secret, "--output_dir", tmp_path
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert secret not in done.stdout + done.stderr
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
+
+
+def test_the_model_is_safe_when_measuring_it_fails(tmp_path, monkeypatch):
+    import commands.train
+
+    measurements = iter([None])
+    monkeypatch.setattr(commands.train, "_measure", lambda *_: next(measurements))  # the second one fails
+    with pytest.raises(StopIteration):
+        commands.train.main(["--method", "grpo", "--max_steps", "1", "--output_dir", str(tmp_path / "run")])
+    assert (tmp_path / "run" / "final" / "model.safetensors").exists()
 
 
 def test_the_same_seed_gives_the_same_run(tmp_path):
@@ -259,8 +352,19 @@ SMALL = ["--per_device_train_batch_size", 14 * 4, "--gradient_accumulation_steps
 
 
 @pytest.mark.parametrize("recipe", sorted(path.name for path in RECIPES.glob("*.yaml")))
-def test_every_recipe_resolves_and_makes_two_steps(recipe, tmp_path):
-    """With a tiny model and a local file in the place of the Hub's; everything else is the recipe's."""
+def test_every_recipe_resolves_as_it_stands(recipe):
+    """Its own model, data and batch: divisible, in range, and known by name."""
+    published = yaml.safe_load((RECIPES / recipe).read_text())
+    method = [] if "method" in published else ["--method", "grpo"]
+    settings = parse(["--config", str(RECIPES / recipe), *method])
+    assert settings.arguments.dataset_name in DATASETS
+    assert settings.arguments.eval_dataset_name in {None, *DATASETS}
+    assert settings.trainer.generation_batch_size % settings.trainer.num_generations == 0
+
+
+@pytest.mark.parametrize("recipe", sorted(path.name for path in RECIPES.glob("*.yaml")))
+def test_every_recipe_makes_two_steps(recipe, tmp_path):
+    """With a tiny model, a local file and a small batch in the place of the real ones."""
     tokenizer = tiny.tokenizer()
     tiny.model(tokenizer, positions=2048).save_pretrained(tmp_path / "model")
     tokenizer.save_pretrained(tmp_path / "model")

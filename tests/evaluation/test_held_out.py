@@ -38,6 +38,27 @@ def test_the_checkpoints_own_generation_settings_do_not_leak_in(tiny_model, tiny
     assert complete(tiny_model, tiny_tokenizer, PROMPTS, max_new_tokens=12) == plain
 
 
+def test_a_model_without_a_chat_template_gets_the_special_tokens_it_was_trained_with(tiny_model):
+    """TRL tokenizes plain prompts with the tokenizer's own first token; a template has written it already."""
+    from tokenizers.processors import TemplateProcessing
+
+    from tests import tiny
+
+    problems = Dataset.from_dict({"problem": PROMPTS, "answer": list("12345")})
+    texts = {}
+    for template in (None, tiny.CHATML):
+        tokenizer = tiny.tokenizer()
+        tokenizer.chat_template = template
+        first = ("<|endoftext|>", tokenizer.convert_tokens_to_ids("<|endoftext|>"))
+        tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+            single=f"{first[0]} $A", special_tokens=[first]
+        )
+        texts[template] = measure(tiny_model, tokenizer, problems, PROMPTS, max_new_tokens=6).texts
+        wanted = [f"<|endoftext|>{p}" if template is None else p for p in PROMPTS]
+        assert texts[template] == [c.text for c in complete(tiny_model, tokenizer, wanted, max_new_tokens=6)]
+    assert texts[None] != texts[tiny.CHATML]
+
+
 def test_training_mode_and_random_state_are_left_as_they_were(tiny_model, tiny_tokenizer):
     tiny_model.train()
     state = torch.get_rng_state()

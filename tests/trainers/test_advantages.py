@@ -199,6 +199,16 @@ def test_float_noise_makes_no_ranks():
     assert rank_advantages(tensor([0.1 + 0.2, 0.3, 1.0]))[0].tolist() == pytest.approx([-0.5, -0.5, 1.0])
 
 
+def test_the_float32_steps_of_large_rewards_make_no_ranks():
+    """REPO's rules give up to 10.5 points, where neighbouring float32 numbers are 1e-6 apart."""
+    sums = torch.tensor([[8.1 + 0.3, 8.4, 8.1, 9.0]], dtype=torch.float32)
+    sums[0, 0] = torch.tensor(8.1) + torch.tensor(0.3)
+    assert sums[0, 0] != sums[0, 1]
+    assert rank_advantages(sums)[0].tolist() == pytest.approx([0.0, 0.0, -1.0, 1.0])
+    assert has_spread(sums[:, :2]).tolist() == [False]
+    assert standardize(sums[:, :2]).tolist() == [[0.0, 0.0]]
+
+
 def test_unscorable_completions_are_not_ranked():
     assert rank_advantages(tensor([3.0, NAN, 1.0, 2.0]))[0].tolist() == [1.0, 0.0, -1.0, 0.0]
 

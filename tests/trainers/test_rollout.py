@@ -115,6 +115,38 @@ def test_dropped_groups_leave_the_loss_and_its_normaliser(norm, tmp_path):
     assert loss == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("trainer", "config"), [(LPROTrainer, LPROConfig), (REPOTrainer, REPOConfig)], ids=["lpro", "repo"]
+)
+def test_micro_batches_add_up_to_the_same_objective(trainer, config, tmp_path):
+    """Three groups as one batch of twelve, and as three of four rows each that TRL has shuffled across groups."""
+    losses = {}
+    for rows in (12, 4):
+        steps = 12 // rows
+        built = build(
+            trainer,
+            config,
+            tmp_path,
+            reward_funcs=first_group_flat,
+            zero_variance="drop",
+            per_device_train_batch_size=rows,
+            gradient_accumulation_steps=steps,
+            num_iterations=2,
+        )
+        torch.manual_seed(3)
+        built.current_gradient_accumulation_steps = steps
+        parts = []
+        for _ in range(steps):
+            inputs = built._prepare_inputs([dict(row) for row in ROWS])
+            noise = torch.sin(inputs["completion_ids"].double()).float() / 2  # the same for a token wherever it lands
+            moved = {**inputs, "old_per_token_logps": inputs["old_per_token_logps"] + noise}
+            parts.append(built._compute_loss(built.model, moved).item())
+            built._step += 1
+        losses[rows] = sum(parts)
+    assert losses[12] == pytest.approx(losses[4], abs=1e-6)
+    assert abs(losses[12]) > 1e-3
+
+
 def test_dropping_every_group_trains_nothing_and_stays_finite(tmp_path):
     trainer = build(
         LPROTrainer,
@@ -175,6 +207,27 @@ def test_tool_tokens_do_not_count(tmp_path, monkeypatch):
     assert trainer._lengths.tolist() == [3, 3, 3, 3]
 
 
+def test_tool_tokens_are_no_loss_tokens_of_a_group_either(tmp_path):
+    """Two groups of equal length, one with two tool tokens per row: 12 and 20 loss tokens, scales 32/24 and 32/40."""
+    trainer = build(REPOTrainer, REPOConfig, tmp_path, per_device_train_batch_size=8, zero_variance="drop")
+
+    def scripted(prompts, trainer):
+        end = trainer.eos_token_ids[0]
+        return {
+            "prompt_ids": [[70, 71]] * 8,
+            "completion_ids": [[80 + i, 81, 82, 83, end] for i in range(8)],
+            "logprobs": None,
+            "env_mask": [[1, 0, 0, 1, 1]] * 4 + [[1] * 5] * 4,
+        }
+
+    trainer.rollout_func = scripted
+    batch = trainer._generate_and_score_completions([dict(row) for row in ROWS[:8]])
+    unscaled = torch.tensor(list(trainer._logs["advantages"]))
+    assert batch["num_items_in_batch"].item() == 32
+    expected = unscaled * torch.tensor([32 / 24] * 4 + [32 / 40] * 4)
+    assert batch["advantages"].tolist() == pytest.approx(expected.tolist(), abs=1e-6)
+
+
 def test_metrics_say_which_groups_can_teach_and_how_long_right_and_wrong_are(tmp_path):
     trainer = build(BaselineTrainer, BaselineConfig, tmp_path, reward_funcs=[accuracy, parity], **WIDE)
     rollout(trainer)
@@ -190,6 +243,19 @@ def test_metrics_say_which_groups_can_teach_and_how_long_right_and_wrong_are(tmp
     totals = [sum(row) for row in trainer._rewards.tolist()]
     effective = [len(set(totals[i : i + 4])) > 1 for i in (0, 4, 8)]
     assert metrics["groups/effective"] == [pytest.approx(statistics.mean(effective))]
+
+
+def test_an_answer_that_could_not_be_graded_is_neither_right_nor_wrong(tmp_path):
+    def accuracy(completions, **_):
+        return [None, 1.0, 1.0, 0.0] + [None] * 4 + [0.0] * 4
+
+    trainer = build(BaselineTrainer, BaselineConfig, tmp_path, reward_funcs=[accuracy, parity], **WIDE)
+    rollout(trainer)
+    metrics, lengths = trainer._metrics["train"], trainer._lengths.tolist()
+    assert metrics["groups/all_correct"] == [0.0]
+    assert metrics["groups/all_wrong"] == [pytest.approx(1 / 3)]
+    assert metrics["completions/mean_length_correct"] == [statistics.mean(lengths[1:3])]
+    assert metrics["completions/mean_length_incorrect"] == [statistics.mean([lengths[3], *lengths[8:]])]
 
 
 def test_without_an_accuracy_column_nothing_is_claimed_about_correctness(tmp_path):
@@ -215,6 +281,33 @@ def test_an_async_reward_is_checked_too(tmp_path):
     trainer = build(BaselineTrainer, BaselineConfig, tmp_path, reward_funcs=slow)
     with pytest.raises(ValueError, match="'slow' returned inf"):
         trainer._generate_and_score_completions([dict(row) for row in ROWS[:4]])
+
+
+class Score:
+    """A reward may be an object; TRL names it by its class or `__name__`."""
+
+    __name__ = "score"
+
+    def __init__(self, value):
+        self.value = value
+
+    def __call__(self, completions, **_):
+        return [self.value] * len(completions)
+
+
+class AsyncScore(Score):
+    async def __call__(self, completions, **_):
+        return [self.value] * len(completions)
+
+
+@pytest.mark.parametrize("kind", [Score, AsyncScore])
+def test_rewards_that_are_objects_are_called_named_and_checked(kind, tmp_path):
+    trainer = build(BaselineTrainer, BaselineConfig, tmp_path, reward_funcs=kind(0.5))
+    trainer._generate_and_score_completions([dict(row) for row in ROWS[:4]])
+    assert trainer._metrics["train"]["rewards/score/mean"] == [0.5]
+    broken = build(BaselineTrainer, BaselineConfig, tmp_path, reward_funcs=kind(math.inf))
+    with pytest.raises(ValueError, match="'score' returned inf"):
+        broken._generate_and_score_completions([dict(row) for row in ROWS[:4]])
 
 
 def test_none_is_not_an_error_and_gets_no_advantage(tmp_path):
@@ -245,6 +338,17 @@ def test_evaluation_works_with_any_group_size(tmp_path):
             LPROTrainer, LPROConfig, tmp_path, num_generations_eval=size, eval_strategy="steps", eval_on_start=True
         )
         assert math.isfinite(trainer.evaluate()["eval_loss"])
+
+
+def test_evaluation_drops_and_reweights_nothing(tmp_path):
+    """Its loss is a measurement: of every completion, by TRL's own mean."""
+    trainer = build(LPROTrainer, LPROConfig, tmp_path, reward_funcs=first_group_flat, eval_strategy="steps", **WIDE)
+    trainer.model.eval()
+    batch = rollout(trainer)
+    assert batch["completion_mask"].sum(1).tolist() == trainer._lengths.tolist()
+    assert batch["num_items_in_batch"].item() == trainer._lengths.sum().item()
+    assert batch["advantages"].tolist() == pytest.approx(list(trainer._logs["advantages"])[-12:])
+    assert any(list(trainer._logs["advantages"])[-12:-8])
 
 
 @pytest.mark.parametrize("args", [None, GRPOConfig])
