@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from trl import ModelConfig
 
 import embedded
 from tests.trainers.runs import build
@@ -35,6 +36,10 @@ def test_the_library_way_trains(tmp_path, monkeypatch):
     assert names["trainer"].state.global_step == 1
 
 
+def test_no_placeholder_is_left():
+    assert not re.findall(r"\b[A-Z]{3,}_[A-Z_]+\b", README.replace("MATH_", ""))
+
+
 def test_files_of_the_tree_are_there():
     tree = README.split("## The tree")[1].split("```")[1]
     for line in tree.strip().splitlines():
@@ -49,7 +54,7 @@ def test_recipes_and_method_files_are_there():
 
 
 def test_every_method_is_in_the_table():
-    rows = re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \|", README.split("## The methods")[1], re.MULTILINE)
     assert rows == list(METHODS)
 
 
@@ -57,6 +62,6 @@ def test_every_flag_is_known():
     from commands._settings import TrainArguments
 
     known = {name for _, config in METHODS.values() for name in config.__dataclass_fields__}
-    known |= set(TrainArguments.__dataclass_fields__) | {"config", "model_name_or_path"}
+    known |= set(TrainArguments.__dataclass_fields__) | set(ModelConfig.__dataclass_fields__) | {"config"}
     flags = set(re.findall(r"--(\w+)", README)) - {"seeds"}  # of a benchmark
     assert flags <= known, flags - known
