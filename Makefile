@@ -13,7 +13,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 train: $(VENV)/installed
-	$(BIN)/accelerate launch --config_file accelerate_configs/cpu.yaml cli.py train --method $(METHOD)
+	$(BIN)/accelerate launch --config_file accelerate_configs/cpu.yaml --num_cpu_threads_per_process 1 cli.py train --method $(METHOD)
 
 # One thread: spinning OpenMP threads make shared cores several times slower, and the models in the tests are tiny.
 test: $(VENV)/installed

@@ -67,7 +67,7 @@ def check_recipe(parser: argparse.ArgumentParser, recipe: dict[str, Any], path: 
         wrong = _misfit(parser, action, value)
         if wrong:
             lines = enumerate(Path(path or "").read_text().splitlines(), 1)
-            line = next((number for number, text in lines if text.startswith(key)), 0)
+            line = next((number for number, text in lines if text.startswith(f"{key}:")), 0)
             raise UserError(f"{path}, line {line}: {key} {wrong}.")
 
 

@@ -51,7 +51,8 @@ def _chosen(settings: Settings) -> dict[str, Any]:
     for field in dataclasses.fields(settings.trainer):
         value = getattr(settings.trainer, field.name, None)
         default = GRPOConfig.__dataclass_fields__.get(field.name)
-        if isinstance(value, int | float | str | list) and (default is None or value != default.default):
+        known = isinstance(value, int | float | str | list) and value != []
+        if known and (default is None or value != default.default):
             chosen[field.name] = value
     for hidden in ("hub_token", "output_dir", "run_name", "logging_dir", "seed"):
         chosen.pop(hidden, None)
