@@ -81,7 +81,7 @@ def test_files_and_functions_stay_short(package):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 docstring = ast.get_docstring(node, clean=False) or ""
                 length = node.end_lineno - node.lineno + 1 - docstring.count("\n")
-                assert length <= 45, f"{path.relative_to(ROOT)}: {node.name} has {length} lines"
+                assert length <= 40, f"{path.relative_to(ROOT)}: {node.name} has {length} lines"
 
 
 def test_a_wheel_would_be_empty():
