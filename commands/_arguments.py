@@ -151,8 +151,8 @@ def _refuse_unknown(parser: _Parser, method: str, in_recipe: Sequence[str], in_f
             for name, (_, config) in METHODS.items()
             if name != method and option.lstrip("-").replace("-", "_") in {f.name for f in fields(config)}
         ]
-        hint = f" It belongs to --method {' and '.join(owners)}." if owners else _did_you_mean(option, known)
-        raise UserError(f"Option {option} in {source} is not known to --method {method}.{hint}")
+        hint = f"; it belongs to --method {' and '.join(owners)}" if owners else _did_you_mean(option, known)
+        raise UserError(f"Option {option} in {source} is not known to --method {method}{hint}.")
 
 
 def _did_you_mean(met: str, known: Iterable[str]) -> str:

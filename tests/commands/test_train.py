@@ -74,7 +74,7 @@ def test_a_misspelt_flag_is_corrected(refuse):
 
 
 def test_a_flag_of_another_method_says_whose_it_is(refuse):
-    assert "--length_penalty in the command line is not known to --method repo. It belongs to --method lpro" in refuse(
+    assert "--length_penalty in the command line is not known to --method repo; it belongs to --method lpro" in refuse(
         "--length_penalty", "0.1"
     )
 
