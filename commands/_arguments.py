@@ -5,7 +5,6 @@ and in the methods' configs.
 """
 
 import argparse
-import difflib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
@@ -21,6 +20,7 @@ import embedded
 from commands._checks import check_bounds, check_installed, check_recipe
 from commands._errors import UserError
 from commands._settings import Settings, TrainArguments
+from data import nearest
 from rewards import REWARDS
 from trainers import METHODS
 
@@ -156,5 +156,5 @@ def _refuse_unknown(parser: _Parser, method: str, in_recipe: Sequence[str], in_f
 
 
 def _did_you_mean(met: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(met, list(known), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
+    near = nearest(met, known)
+    return f" (did you mean {near}?)" if near else ""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import datasets
 
 from data import arithmetic
-from data._errors import DataError
+from data._errors import DataError, nearest
 from data._load import load
 from data._problems import Problems, fingerprint
 from data._prompts import PROMPTS, as_text, build_prompts, drop_long, prompt_length, render_prompt
@@ -68,6 +68,7 @@ __all__ = [
     "drop_long",
     "fingerprint",
     "load_problems",
+    "nearest",
     "prompt_length",
     "render_prompt",
 ]

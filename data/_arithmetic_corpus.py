@@ -17,6 +17,7 @@ from random import Random
 
 from data._arithmetic_families import FAMILIES
 from data._arithmetic_steps import work_out
+from data._prompts import STEP_BY_STEP
 from data.arithmetic import Problem, draw, split_of
 
 # Short, middle, long. The forms of a choice differ in their first word, so that the rest of it is certain once begun.
@@ -36,7 +37,6 @@ SLIPS = (-10, -2, -1, 1, 2, 10)
 DEFAULT = [name for name, family in FAMILIES.items() if family.level <= 3]
 HINTED = [name for name, family in FAMILIES.items() if family.hint]
 HARD_SHARE = 0.08  # of the examples: enough to learn that a fitting hint means the right method
-INSTRUCTION = "Please reason step by step, and put your final answer within \\boxed{}."
 
 
 def write(problem: Problem, rng: Random, *, p_right: float | None = None) -> str:
@@ -79,9 +79,9 @@ def example(rng: Random) -> tuple[list[dict[str, str]], str]:
     hints = _hints(problem, rng) if hard else []
     question = problem.text + with_hints([FAMILIES[family].hint for family in hints])
     layout = rng.choices(["bare", "after", "system"], [0.5, 0.4, 0.1] if hints else [0.84, 0.08, 0.08])[0]
-    turns = [{"role": "user", "content": f"{question}\n\n{INSTRUCTION}" if layout == "after" else question}]
+    turns = [{"role": "user", "content": f"{question}\n\n{STEP_BY_STEP}" if layout == "after" else question}]
     if layout == "system":
-        turns.insert(0, {"role": "system", "content": INSTRUCTION})
+        turns.insert(0, {"role": "system", "content": STEP_BY_STEP})
     return turns, write(problem, rng, p_right=float(problem.family in hints) if hard else None)
 
 

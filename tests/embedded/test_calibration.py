@@ -11,8 +11,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from data._arithmetic_corpus import INSTRUCTION, with_hints
+from data._arithmetic_corpus import with_hints
 from data._arithmetic_families import FAMILIES
+from data._prompts import STEP_BY_STEP
 from data.arithmetic import problems
 from embedded import MODEL
 from embedded.calibration import accuracy, by_length, load, mean_tokens, sample, share
@@ -113,5 +114,5 @@ def test_level_4_is_practically_never_solved_without_a_hint_and_mostly_with_one(
 
 def test_a_system_turn_does_not_change_what_it_can_do(model, greedy):
     rows = problems(200, split="held_out", seed=0)
-    with_system = sample(*model, rows, turns=[{"role": "system", "content": INSTRUCTION}])
+    with_system = sample(*model, rows, turns=[{"role": "system", "content": STEP_BY_STEP}])
     assert accuracy(with_system)[0] == pytest.approx(accuracy(greedy)[0], abs=0.12)
