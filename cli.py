@@ -14,7 +14,11 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # The clone that is run wins over packages named `data` or `rewards` elsewhere.
 sys.path.insert(0, str(Path(__file__).parent))
 
-COMMANDS = {"train": "teach a model by group-relative RL: --method grpo, lpro or repo"}
+COMMANDS = {
+    "train": "teach a model by group-relative RL; --method says how",
+    "show": "the story of a run from its folder: curves, samples, results",
+    "verdict": "say why an answer counts as right or wrong: --gold, --text",
+}
 
 
 def main(argv: list[str]) -> int:
@@ -30,11 +34,11 @@ def main(argv: list[str]) -> int:
         return 0 if asked and argv else 2
     _quiet_libraries()
     command = importlib.import_module(f"commands.{name}")
-    from commands._errors import USER_ERRORS
+    from errors import UserError
 
     try:
         command.main(argv[1:])
-    except USER_ERRORS as error:
+    except UserError as error:
         _tell(str(error))
         return 2
     except KeyboardInterrupt:
@@ -54,6 +58,9 @@ def _quiet_libraries() -> None:
     for category in (DeprecationWarning, FutureWarning):
         warnings.simplefilter("ignore", category)
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
+    if os.environ.get("RANK", "0") != "0":  # what all processes would say, the first one says
+        warnings.simplefilter("ignore")
+        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     # bitsandbytes reports a missing optional CPU kernel on every import.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")

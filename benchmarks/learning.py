@@ -6,11 +6,13 @@ Runs `cli.py train` for every (method, λ, seed), several at once, and skips run
 
 Questions, put before the runs: (1) Does held-out greedy accuracy rise by at least 10 points with every method, the
 paired 95 % interval above zero? (2) Does mean held-out length fall with λ = 0, 0.1, 0.3, and is accuracy at 0.1 not
-below accuracy at 0 by more than the noise? The number of steps is that of recipes/embedded.yaml, whatever the curves.
+below accuracy at 0 by more than the noise? (3) What does self-certainty alone do to accuracy, and what mixed with
+accuracy at equal weight? The number of steps is that of recipes/embedded.yaml, whatever the curves.
 """
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +29,7 @@ from data import PROMPTS, render_prompt  # noqa: E402
 from evaluation.sampling import complete  # noqa: E402
 from evaluation.statistics import paired_difference  # noqa: E402
 from rewards import verify  # noqa: E402
+from runs.folder import RunFolder  # noqa: E402
 
 # LPRO's default is λ = 0.1, so one run serves both questions.
 VARIANTS = {
@@ -35,7 +38,10 @@ VARIANTS = {
     "lpro λ=0": ["--method", "lpro", "--lambda", "0"],
     "lpro λ=0.1": ["--method", "lpro"],
     "lpro λ=0.3": ["--method", "lpro", "--lambda", "0.3"],
+    "intuitor": ["--method", "intuitor"],
+    "intuitor + accuracy": ["--method", "intuitor", "--external_weight", "1"],
 }
+LAMBDAS = ("lpro λ=0", "lpro λ=0.1", "lpro λ=0.3")
 
 
 def folder(out: Path, variant: str, seed: int) -> Path:
@@ -44,10 +50,11 @@ def folder(out: Path, variant: str, seed: int) -> Path:
 
 
 def train(out: Path, variant: str, seed: int) -> None:
-    """One run, unless its results are there."""
+    """One run, unless its results are there; one that was cut short is made again."""
     run = folder(out, variant, seed)
-    if (run / "run.json").exists():
+    if "after" in RunFolder(run).read():
         return
+    shutil.rmtree(run, ignore_errors=True)
     print(f"running {variant}, seed {seed}", flush=True)
     command = [sys.executable, "cli.py", "train", *VARIANTS[variant], "--seed", str(seed), "--output_dir", str(run)]
     done = subprocess.run([*command, "--disable_tqdm", "true"], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -92,17 +99,16 @@ def average(per_seed: list[list[float]]) -> list[list[float]]:
     return [list(values) for values in zip(*per_seed, strict=True)]
 
 
-def report(out: Path, seeds: list[int]) -> None:
+def report(out: Path, seeds: list[int], variants: list[str]) -> None:
     """Print the tables in Markdown."""
     results: dict[str, list[list[dict]]] = {}
     seconds: dict[str, list[float]] = {}
-    for variant in VARIANTS:
+    for variant in variants:
         runs = [folder(out, variant, seed) for seed in seeds]
         results[variant] = [[json.loads(line) for line in (run / "held_out.jsonl").open()] for run in runs]
         seconds[variant] = [json.loads((run / "run.json").read_text())["training_seconds"] for run in runs]
-    print(
-        f"\n{len(results['grpo'][0])} held-out problems, greedy; seeds {seeds}; intervals: 95 %, paired by problem\n"
-    )
+    problems = len(results[variants[0]][0])
+    print(f"\n{problems} held-out problems, greedy; seeds {seeds}; intervals: 95 %, paired by problem\n")
     print("| run | accuracy before | after, mean over seeds | change by seed | change | training |")
     print("|---|---|---|---|---|---|")
     for variant, by_seed in results.items():
@@ -119,9 +125,10 @@ def report(out: Path, seeds: list[int]) -> None:
         print(
             f"| {variant} | {100 * fmean(before[0]):.1f} % | {accuracy} % | {'; '.join(singles)} | {whole} | {time} |"
         )
-    print("\nBefore training: greedy", f"{fmean(column(results['lpro λ=0'][0], 'before', 'length')):.1f} tokens.")
-    for decoding in ("greedy", "T=1"):
-        penalty_table(out, seeds, results, decoding)
+    if set(LAMBDAS) <= set(variants):
+        print("\nBefore training: greedy", f"{fmean(column(results[LAMBDAS[0]][0], 'before', 'length')):.1f} tokens.")
+        for decoding in ("greedy", "T=1"):
+            penalty_table(out, seeds, results, decoding)
 
 
 def penalty_table(out: Path, seeds: list[int], results: dict[str, list[list[dict]]], decoding: str) -> None:
@@ -129,7 +136,7 @@ def penalty_table(out: Path, seeds: list[int], results: dict[str, list[list[dict
     print(f"\n| λ, {decoding} | accuracy | against λ=0 | length | against λ=0 |")
     print("|---|---|---|---|---|")
     after: dict[str, dict[str, list[list[float]]]] = {}
-    for variant in ("lpro λ=0", "lpro λ=0.1", "lpro λ=0.3"):
+    for variant in LAMBDAS:
         if decoding == "greedy":
             runs = [{name: column(rows, "after", name) for name in ("correct", "length")} for rows in results[variant]]
         else:
@@ -147,13 +154,15 @@ def main() -> None:
     """Run what is missing, then report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS), metavar="VARIANT")
     parser.add_argument("--jobs", type=int, default=2, help="runs at once; each uses one core")
     parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "learning")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        list(pool.map(lambda job: train(arguments.out, *job), [(v, s) for s in arguments.seeds for v in VARIANTS]))
-    report(arguments.out, arguments.seeds)
+        jobs = [(variant, seed) for seed in arguments.seeds for variant in arguments.variants]
+        list(pool.map(lambda job: train(arguments.out, *job), jobs))
+    report(arguments.out, arguments.seeds, arguments.variants)
 
 
 if __name__ == "__main__":

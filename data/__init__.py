@@ -9,12 +9,12 @@ from collections.abc import Callable
 import datasets
 
 from data import arithmetic
-from data._errors import DataError, nearest
 from data._load import load
 from data._problems import Problems, fingerprint
 from data._prompts import PROMPTS, as_text, build_prompts, drop_long, prompt_length, render_prompt
 from data.gsm8k import load_gsm8k
 from data.hendrycks_math import load_math, load_math500
+from errors import DataError
 
 
 def load_arithmetic(split: str | None = None) -> datasets.Dataset:
@@ -41,6 +41,7 @@ def load_problems(
     config: str | None = None,
     problem_column: str | None = None,
     answer_column: str | None = None,
+    answers_needed: bool = True,
 ) -> Problems:
     """Load problems by name and bring them into the columns `problem`, `answer` and `row`.
 
@@ -51,11 +52,20 @@ def load_problems(
         config: Configuration, for sources that have several.
         problem_column: Where the problem is, if not under a known name; a dot reaches into a nested column.
         answer_column: Where the answer is, likewise.
+        answers_needed: Whether there must be answers; else a problem without one has "".
 
     Raises:
         DataError: In one paragraph, what is wrong with the name, the file or its columns, and what to do.
     """
-    return load(name, DATASETS, split=split, config=config, problem_column=problem_column, answer_column=answer_column)
+    return load(
+        name,
+        DATASETS,
+        split=split,
+        config=config,
+        problem_column=problem_column,
+        answer_column=answer_column,
+        answers_needed=answers_needed,
+    )
 
 
 __all__ = [
@@ -68,7 +78,6 @@ __all__ = [
     "drop_long",
     "fingerprint",
     "load_problems",
-    "nearest",
     "prompt_length",
     "render_prompt",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 import datasets
 
 from data._answers import cell_text, is_worked
-from data._errors import DataError, did_you_mean, nearest, some_of
+from errors import DataError, did_you_mean, nearest, some_of
 
 PROBLEM_COLUMNS = ("problem", "question", "prompt", "query", "instruction")
 ANSWER_COLUMNS = (
@@ -46,12 +46,17 @@ class Columns:
     """Where to find things: paths of columns (a dot reaches into a nested one), and whether golds are worked out."""
 
     problem: str
-    answer: str
+    answer: str | None
     worked: bool
 
 
 def find_columns(
-    dataset: datasets.Dataset, source: str, *, problem_column: str | None = None, answer_column: str | None = None
+    dataset: datasets.Dataset,
+    source: str,
+    *,
+    problem_column: str | None = None,
+    answer_column: str | None = None,
+    answers_needed: bool = True,
 ) -> Columns:
     """Find the columns by name and, for the answer, by what they hold.
 
@@ -62,6 +67,7 @@ def find_columns(
         source: Its name, for messages.
         problem_column: Takes the place of the search.
         answer_column: Likewise.
+        answers_needed: Whether there must be answers.
 
     Raises:
         DataError: A named column is not there, or none of the known ones is.
@@ -75,6 +81,8 @@ def find_columns(
         for path in kinds:
             if kinds[path] == kind:
                 return Columns(problem, path, worked=kind == "worked")
+    if not answers_needed:
+        return Columns(problem, None, worked=False)
     raise _missing(dataset, "answer", ANSWER_COLUMNS, source, seen=kinds)
 
 

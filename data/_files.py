@@ -10,7 +10,7 @@ import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data._errors import DataError, some_of
+from errors import DataError, some_of
 
 Row = Mapping[str, Any]
 

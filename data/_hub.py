@@ -3,7 +3,7 @@
 import datasets
 from huggingface_hub.errors import HTTPError  # the base of whichever client it was built on
 
-from data._errors import DataError
+from errors import DataError
 
 
 def load_from_hub(repo: str, *, config: str | None = None, split: str = "train") -> datasets.Dataset:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import datasets
 
-from data._errors import DataError, did_you_mean
 from data._files import READERS, load_file, load_folder
 from data._hub import load_from_hub
 from data._problems import Problems, map_columns
+from errors import DataError, did_you_mean
 
 Registry = Mapping[str, Callable[..., datasets.Dataset]]
 
@@ -22,10 +22,17 @@ def load(
     config: str | None = None,
     problem_column: str | None = None,
     answer_column: str | None = None,
+    answers_needed: bool = True,
 ) -> Problems:
     """Do what `data.load_problems` says, with this registry."""
     dataset = _open(name, registry, split, config)
-    return map_columns(dataset, name, problem_column=problem_column, answer_column=answer_column)
+    return map_columns(
+        dataset,
+        name,
+        problem_column=problem_column,
+        answer_column=answer_column,
+        answers_needed=answers_needed,
+    )
 
 
 def _open(name: str, registry: Registry, split: str | None, config: str | None) -> datasets.Dataset:

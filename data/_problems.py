@@ -9,7 +9,7 @@ import datasets
 
 from data._answers import cell_text, final_answer
 from data._columns import RESERVED_COLUMNS, Columns, cells, find_columns, is_chat, problem_text
-from data._errors import DataError, some_of
+from errors import DataError, some_of
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,12 @@ class Problems:
 
 
 def map_columns(
-    dataset: datasets.Dataset, source: str, *, problem_column: str | None = None, answer_column: str | None = None
+    dataset: datasets.Dataset,
+    source: str,
+    *,
+    problem_column: str | None = None,
+    answer_column: str | None = None,
+    answers_needed: bool = True,
 ) -> Problems:
     """Bring a data set of any known layout into ours. Rows without a problem or an answer are left out and named.
 
@@ -41,18 +46,26 @@ def map_columns(
         source: Its name.
         problem_column: Takes the place of the search for it; a dot reaches into a nested column.
         answer_column: Likewise.
+        answers_needed: Whether rows without an answer are of no use; else theirs is "".
 
     Raises:
         DataError: There are no rows, a column is missing, or no row has both a problem and an answer.
     """
     if len(dataset) == 0:
         raise DataError(f"{source} has no rows, but at least one problem is needed. Is it the right file and split?")
-    columns = find_columns(dataset, source, problem_column=problem_column, answer_column=answer_column)
+    columns = find_columns(
+        dataset,
+        source,
+        problem_column=problem_column,
+        answer_column=answer_column,
+        answers_needed=answers_needed,
+    )
     new = _new_columns(dataset, columns)
     gone = _left_out(dataset.column_names, columns, new)
-    lines = [*_origins(dataset, columns, new), *_empty("problem", new), *_empty("answer", new)]
+    lines = [*_origins(dataset, columns, new), *_empty("problem", new)]
+    lines += _empty("answer", new) if answers_needed else []
     lines += [f"left out: column {name} ({reason})" for name, reason in gone.items() if reason]
-    keep = [row for row in new["row"] if new["problem"][row] and new["answer"][row]]
+    keep = [row for row in new["row"] if new["problem"][row] and (new["answer"][row] or not answers_needed)]
     if not keep:
         raise DataError(
             f"no row of {source} has both a problem and an answer ({'; '.join(lines)}). Name the right columns with "
@@ -72,7 +85,7 @@ def fingerprint(dataset: datasets.Dataset) -> str:
 
 def _new_columns(dataset: datasets.Dataset, columns: Columns) -> dict[str, list]:
     """Return the columns we make, each as long as the source; a whole solution is kept where there is no other."""
-    golds = [cell_text(cell) for cell in cells(dataset, columns.answer)]
+    golds = [cell_text(cell) for cell in cells(dataset, columns.answer)] if columns.answer else [""] * len(dataset)
     new: dict[str, list] = {
         "problem": [problem_text(cell) for cell in cells(dataset, columns.problem)],
         "answer": [final_answer(gold, worked=columns.worked) for gold in golds],
@@ -102,13 +115,13 @@ def _origins(dataset: datasets.Dataset, columns: Columns, new: dict[str, list]) 
     """Say where each column comes from and by which rule."""
     chat = is_chat(cells(dataset.select([0]), columns.problem)[0])
     rule = "as it stands"
-    if columns.worked:
+    if columns.worked and columns.answer:
         golds = cells(dataset, columns.answer)
         hashes = 2 * sum("####" in cell_text(gold) for gold in golds) > len(golds)
         rule = "what follows its last ####, without commas" if hashes else "what its last \\boxed{} holds"
     lines = [
         f"problem <- {columns.problem} ({'the last message of the user' if chat else 'as it stands'})",
-        f"answer <- {columns.answer} ({rule})",
+        f"answer <- {columns.answer} ({rule})" if columns.answer else "no answers",
     ]
     return lines + ([f"solution <- {columns.answer} (the whole text)"] if "solution" in new else [])
 

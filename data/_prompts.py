@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import datasets
 
-from data._errors import DataError, did_you_mean
+from errors import DataError, did_you_mean
 
 Messages: TypeAlias = list[dict[str, str]]
 

@@ -9,7 +9,15 @@ To add one: a function in a file of its own and a line in `REWARDS`.
 
 from collections.abc import Callable
 
-from rewards._verifier import gold_is_parsable, verify
+from rewards._verifier import (
+    Explanation,
+    explain,
+    gold_is_parsable,
+    golds_are_parsable,
+    keep_offenders,
+    verify,
+    verify_report,
+)
 from rewards.answer import accuracy
 from rewards.format import boxed_format
 from rewards.repo_rules import repo_rules
@@ -20,4 +28,13 @@ REWARDS: dict[str, Callable[..., list[float | None]]] = {
     "repo_rules": repo_rules,
 }
 
-__all__ = ["REWARDS", "verify", "gold_is_parsable"]
+__all__ = [
+    "REWARDS",
+    "verify",
+    "verify_report",
+    "gold_is_parsable",
+    "golds_are_parsable",
+    "keep_offenders",
+    "explain",
+    "Explanation",
+]

@@ -1,13 +1,18 @@
 """Is the final answer right?"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rewards._completions import Completion, text_of
-from rewards._verifier import verify
+from rewards._verifier import verify_report
 
 
-def accuracy(completions: Sequence[Completion], answer: Sequence[str], **_: Any) -> list[float | None]:
+def accuracy(
+    completions: Sequence[Completion],
+    answer: Sequence[str],
+    log_metric: Callable[[str, float], None] | None = None,
+    **_: Any,
+) -> list[float | None]:
     r"""Reward 1 for a last ``\boxed{}`` equivalent to the gold answer, 0 for any other text.
 
     LPRO's correctness term, and what every benchmark counts.
@@ -15,6 +20,8 @@ def accuracy(completions: Sequence[Completion], answer: Sequence[str], **_: Any)
     Args:
         completions: N texts or message lists.
         answer: N gold answers, the data set's column of that name.
+        log_metric: TRL's; takes how many of these texts could not be finished, as `reward/verify_timeouts`,
+            `reward/verify_out_of_memory` and `reward/verify_errors`. TRL averages over calls and processes.
 
     Returns:
         N rewards; None where the gold cannot be read, which takes the row out of its group.
@@ -22,4 +29,9 @@ def accuracy(completions: Sequence[Completion], answer: Sequence[str], **_: Any)
     >>> accuracy([r"\boxed{4}", r"\boxed{5}", "4"], answer=["4", "4", "4"])
     [1.0, 0.0, 0.0]
     """
-    return verify(answer, [text_of(completion) for completion in completions])
+    report = verify_report(answer, [text_of(completion) for completion in completions])
+    if log_metric is not None:  # zeros, too: TRL divides by the processes that have told the name
+        log_metric("reward/verify_timeouts", float(report.timeouts))
+        log_metric("reward/verify_out_of_memory", float(report.out_of_memory))
+        log_metric("reward/verify_errors", float(report.errors))
+    return report.verdicts

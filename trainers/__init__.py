@@ -4,14 +4,23 @@ A new method is one file beside these (`lpro.py` is the pattern), its mathematic
 one line in `METHODS`.
 """
 
+from trainers import _trl as _trl  # first: it refuses another release
 from trainers._config import RolloutConfig
+from trainers._generation import Generation as Generation
+from trainers._generation import RolloutCallback as RolloutCallback
 from trainers._rollout import RolloutTrainer
 from trainers.grpo import BaselineConfig, BaselineTrainer
+from trainers.intuitor import IntuitorConfig, IntuitorTrainer
 from trainers.lpro import LPROConfig, LPROTrainer
+from trainers.rent import RENTConfig, RENTTrainer
 from trainers.repo import REPOConfig, REPOTrainer
+from trainers.ttrl import TTRLConfig, TTRLTrainer
 
 METHODS: dict[str, tuple[type[RolloutTrainer], type[RolloutConfig]]] = {
     "grpo": (BaselineTrainer, BaselineConfig),
     "lpro": (LPROTrainer, LPROConfig),
     "repo": (REPOTrainer, REPOConfig),
+    "intuitor": (IntuitorTrainer, IntuitorConfig),
+    "rent": (RENTTrainer, RENTConfig),
+    "ttrl": (TTRLTrainer, TTRLConfig),
 }

@@ -61,3 +61,8 @@ class RolloutConfig(GRPOConfig):
                     f"--{name} {getattr(self, name)} would have no effect: {reason}. Leave it out, or use --method "
                     "grpo."
                 )
+
+    @property
+    def needs_answers(self) -> bool:
+        """Whether the problems' gold answers are trained on."""
+        return True

@@ -9,24 +9,23 @@ Rows are in group order here (TRL shuffles later), and a group may lie on severa
 are taken on gathered tensors (N, ...) = all processes, then sliced back to this process's rows (B, ...).
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 import torch
-import trl
-from packaging.version import Version
+from accelerate.utils import gather_object
 from torch import Tensor
 from trl import GRPOTrainer
+from trl.models.utils import disable_gradient_checkpointing
 from typing_extensions import override
 
+from trainers._batch import Rows, drop_groups, replace_advantages, weight_groups
+from trainers._clock import PhaseClock
 from trainers._config import RolloutConfig
 from trainers._finite import finite
-from trainers.advantages import group_token_scale, has_spread
-
-if not Version("1.16") <= Version(trl.__version__) < Version("1.17"):
-    raise ImportError(
-        f"This project overrides private methods of trl and was tested with trl>=1.16,<1.17; found {trl.__version__}. "
-        "Install the tested versions with `pip install -c constraints.txt -e .`."
-    )
+from trainers._generation import Generation, RolloutCallback, group_metrics, total_reward
+from trainers._policy_pass import PolicyReader, PolicyTokens, own_tokens, padded, trl_passes_first
+from trainers.advantages import has_spread
 
 
 class RolloutTrainer(GRPOTrainer):
@@ -36,8 +35,15 @@ class RolloutTrainer(GRPOTrainer):
     """
 
     args: RolloutConfig
+    reads_policy: bool | Literal["late"] = False  # for methods that call `policy_tokens`
     _rewards: Tensor | None = None  # (N, F): every process's rewards, one column per reward function
     _lengths: Tensor | None = None  # (N,): generated tokens, EOS once, tool and environment tokens not
+    _truncated: Tensor  # (N,): without an end token
+    _sampled: tuple[
+        list[list[int]], list[list[int]], list[list[int]]
+    ]  # prompt ids, completion ids, model's own tokens
+    _policy_tokens: PolicyTokens | None = None
+    _reading = False  # whether the next pass over the completions is the policy's
 
     def __init__(self, model, reward_funcs=None, args=None, **kwargs):
         if not isinstance(args, RolloutConfig):
@@ -48,6 +54,8 @@ class RolloutTrainer(GRPOTrainer):
         super().__init__(model, reward_funcs, args, **kwargs)
         named = zip(self.reward_funcs, self.reward_func_names, strict=True)
         self.reward_funcs = [finite(func, name) for func, name in named]
+        self._clock = PhaseClock()
+        self._rows = Rows(self.accelerator)
 
     def group_advantages(self, rewards: Tensor, lengths: Tensor) -> Tensor | None:
         """The method: advantages of every completion from its group's rewards and lengths.
@@ -67,31 +75,96 @@ class RolloutTrainer(GRPOTrainer):
         return "train" if self.model.training else "eval"  # type: ignore[union-attr]
 
     @override
+    def training_step(self, model, inputs, num_items_in_batch=None):
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        if self._step % self.current_gradient_accumulation_steps == 0:
+            metrics = self._metrics["train"]
+            for name, seconds in self._clock.take(metrics["step_time"][-1]).items():
+                metrics[name].append(seconds)
+        return loss
+
+    @override
     def _generate(self, prompts):
-        output = super()._generate(prompts)
+        with self._clock.phase("generate", self.mode == "train"):
+            output = super()._generate(prompts)
         completion_ids, tool_mask = output[1], output[2]
         # From the ids: `mask_truncated_completions` later blanks the masks of truncated completions.
         lengths = [sum(mask) for mask in tool_mask] if tool_mask is not None else [len(ids) for ids in completion_ids]
-        self._lengths = self._gather(torch.tensor(lengths, device=self.accelerator.device))
+        ends = {*self.eos_token_ids, self._tokenizer.pad_token_id}
+        cut = [ids[-1] not in ends for ids in completion_ids]
+        gathered = self._rows.gather(torch.tensor([lengths, cut], device=self.accelerator.device).T.contiguous())
+        self._lengths, self._truncated = gathered[:, 0], gathered[:, 1].bool()
+        self._sampled = (output[0], completion_ids, tool_mask or [[1] * len(ids) for ids in completion_ids])
+        self._policy_tokens, self._reading = None, self.reads_policy is True and trl_passes_first(self.args)
         return output
+
+    def policy_tokens(self) -> PolicyTokens:
+        """What the policy that sampled says of this process's tokens: read off TRL's own pass, or off one more.
+
+        To be called from a reward function, by a method that sets `reads_policy`.
+        """
+        if self._policy_tokens is None:
+            prompts, completions, _ = self._sampled
+            ids, attention, width = padded(prompts, completions, self._tokenizer.pad_token_id, self.accelerator.device)
+            size, self._reading = getattr(self.args, f"per_device_{self.mode}_batch_size"), True
+            checkpointing: Any = self.args.gradient_checkpointing_kwargs
+            with (
+                torch.no_grad(),
+                disable_gradient_checkpointing(self.model, checkpointing),  # type: ignore[arg-type]
+                self.scorer() as model,
+            ):
+                self._get_per_token_logps_and_entropies(model, ids, attention, width, size)
+        assert self._policy_tokens is not None
+        return self._policy_tokens
+
+    def scorer(self) -> AbstractContextManager[Any]:
+        """The model that completions are scored by; with another than the policy, `reads_policy` is "late"."""
+        return nullcontext(self.model)
+
+    def certainty_options(self) -> dict[str, Any]:
+        """Of `PolicyReader`; a method may want another temperature, or what comes after the last token."""
+        sampling, float32_head = self.temperature, self.args.cast_lm_head_to_fp32
+        return {"temperature": sampling, "sampling_temperature": sampling, "float32_head": float32_head}
+
+    @override
+    def _get_per_token_logps_and_entropies(
+        self, model, input_ids, attention_mask, logits_to_keep, batch_size=None, compute_entropy=False, **kwargs
+    ):
+        inner = super()._get_per_token_logps_and_entropies
+        if not self._reading:
+            return inner(model, input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy, **kwargs)
+        self._reading = False
+        own = own_tokens(self._sampled[2], logits_to_keep, input_ids.device)
+        reader = PolicyReader(self.accelerator.unwrap_model(model), input_ids, own, **self.certainty_options())
+        entropy_too = model is not self.ref_model  # whose fused head has none; the policy's works it out anyway
+        given = (model, input_ids, attention_mask, logits_to_keep, batch_size, entropy_too)
+        with reader.reading():
+            logps, entropy, aux = inner(*given, **kwargs)
+        self._policy_tokens = reader.tokens(logps, entropy)
+        return logps, entropy if compute_entropy else None, aux
 
     @override
     def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
-        self._rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+        with self._clock.phase("reward", self.mode == "train"):
+            self._rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
         return self._rewards
 
     @override
     def _generate_and_score_completions(self, inputs):
         self._rewards = self._lengths = None
-        batch = super()._generate_and_score_completions(inputs)
+        with self._clock.phase("logprobs", self.mode == "train"):
+            batch = super()._generate_and_score_completions(inputs)
         if self._rewards is None or self._lengths is None:
-            raise RuntimeError("trl did not call `_calculate_rewards` and `_generate`; this needs trl>=1.16,<1.17.")
+            raise RuntimeError("trl did not call `_calculate_rewards` and `_generate`; this needs trl 1.16.")
         group_size = self.num_generations if self.mode == "train" else self.num_generations_eval
         # A few numbers per completion: float64 is to be had on the CPU whatever the accelerator.
         lengths = self._lengths.cpu().view(-1, group_size)
-        rewards = self._total_rewards(self._rewards.cpu()).view(-1, group_size)
+        columns = self._rewards.cpu()
+        rewards = total_reward(columns, self.reward_weights.cpu()).view(-1, group_size)
         signal = has_spread(rewards)
-        self._log_groups(self._rewards.cpu(), lengths, signal)
+        named = {name: columns[:, i].view(lengths.shape) for i, name in enumerate(self.reward_func_names)}
+        for name, value in self.group_metrics(named, lengths, signal).items():
+            self._metrics[self.mode][name].append(value)
 
         drop = self.args.zero_variance == "drop" and self.mode == "train"
         advantages = self.group_advantages(rewards, lengths)
@@ -101,63 +174,26 @@ class RolloutTrainer(GRPOTrainer):
                     f"{type(self).__name__}.group_advantages returned shape {tuple(advantages.shape)}; expected "
                     f"(groups, group_size) = {tuple(rewards.shape)}."
                 )
-            self._replace_advantages(batch, advantages.where(signal.unsqueeze(1), 0.0) if drop else advantages)
+            trained = advantages.where(signal.unsqueeze(1), 0.0) if drop else advantages
+            replace_advantages(batch, self._logs["advantages"], trained, self._rows)
         if drop:
-            self._drop_groups(batch, ~signal, group_size)
+            drop_groups(batch, ~signal, group_size, self._rows)
         if self.args.token_norm == "group" and self.mode == "train":
-            self._weight_groups(batch, group_size)
+            weight_groups(batch, group_size, self._rows)
+        if self.mode == "train":
+            self._show_callbacks(inputs, named, rewards, lengths)
         return batch
 
-    def _total_rewards(self, rewards: Tensor) -> Tensor:
-        """Weighted sum (N,) over reward functions, as TRL forms it; NaN where every function said None."""
-        total = (rewards * self.reward_weights.to(rewards.device)).nansum(1)
-        return total.masked_fill(rewards.isnan().all(1), torch.nan)
-
-    def _replace_advantages(self, batch: dict[str, Any], advantages: Tensor) -> None:
-        """Put advantages (groups, group_size) into the batch and in the place of those that TRL has logged."""
-        flat = advantages.flatten().to(batch["advantages"])
-        batch["advantages"] = self._local(flat)
-        log: Any = self._logs["advantages"]  # a deque that keeps the newest generation batch
-        for _ in range(min(len(flat), len(log))):
-            log.pop()
-        log.extend(flat.tolist())
-
-    def _drop_groups(self, batch: dict[str, Any], dropped: Tensor, group_size: int) -> None:
-        """Blank the completion masks of dropped groups (groups,), and count the tokens that are left."""
-        kept = self._local((~dropped).repeat_interleave(group_size)).to(batch["completion_mask"])
-        batch["completion_mask"] = batch["completion_mask"] * kept.unsqueeze(1)
-        batch["num_items_in_batch"] = self._gather(_loss_tokens(batch)).sum()
-
-    def _weight_groups(self, batch: dict[str, Any], group_size: int) -> None:
-        """Scale advantages so that TRL's mean over tokens becomes the mean over groups of token means."""
-        scale = group_token_scale(self._gather(_loss_tokens(batch)).cpu().view(-1, group_size))
-        rows = self._local(scale.expand(-1, group_size).flatten())
-        batch["advantages"] = (batch["advantages"].cpu() * rows).to(batch["advantages"])
-
-    def _log_groups(self, rewards: Tensor, lengths: Tensor, signal: Tensor) -> None:
-        """What users ask of a run: which groups can teach, and how long right and wrong answers are."""
-        metrics = self._metrics[self.mode]
-        metrics["groups/effective"].append(signal.double().mean().item())
-        if "accuracy" not in self.reward_func_names:
+    def _show_callbacks(self, inputs: Any, columns: dict[str, Tensor], rewards: Tensor, lengths: Tensor) -> None:
+        """Hand the generation to callbacks that look at completions; every process has the same ones."""
+        watching = [c for c in self.callback_handler.callbacks if isinstance(c, RolloutCallback)]
+        if not watching:
             return
-        accuracy = rewards[:, self.reward_func_names.index("accuracy")].view(lengths.shape)
-        correct, wrong = accuracy > 0.5, accuracy <= 0.5  # NaN, an answer that could not be graded, is neither
-        metrics["groups/all_correct"].append(correct.all(1).double().mean().item())
-        metrics["groups/all_wrong"].append(wrong.all(1).double().mean().item())
-        for name, rows in (("correct", correct), ("incorrect", wrong)):
-            metrics[f"completions/mean_length_{name}"].append(lengths[rows].double().mean().item())
+        golds = gather_object([row.get("answer") for row in inputs])
+        generation = Generation.of(self.state, self._logs, golds, columns, rewards, lengths, self._truncated)
+        for callback in watching:
+            callback.on_generation(self.args, self.state, generation)
 
-    def _gather(self, x: Tensor) -> Tensor:
-        """Rows of every process, in TRL's order."""
-        return self.accelerator.gather(x)
-
-    def _local(self, x: Tensor) -> Tensor:
-        """This process's rows of a gathered tensor."""
-        rows = len(x) // self.accelerator.num_processes
-        return x[self.accelerator.process_index * rows :][:rows]
-
-
-def _loss_tokens(batch: dict[str, Any]) -> Tensor:
-    """Tokens of each local completion that count in the loss, (B,)."""
-    mask = batch["completion_mask"]
-    return (mask * batch["tool_mask"] if "tool_mask" in batch else mask).sum(1)
+    def group_metrics(self, columns: dict[str, Tensor], lengths: Tensor, signal: Tensor) -> dict[str, float]:
+        """What is logged of a generation, to which a method may add. Rewards and lengths are (groups, group_size)."""
+        return group_metrics(columns.get("accuracy"), lengths, signal)

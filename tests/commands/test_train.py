@@ -13,8 +13,8 @@ from datasets import Dataset, DatasetDict
 from trl import ModelConfig
 
 import cli
-from commands._arguments import RECIPES, parse
-from commands._settings import TrainArguments
+from commands.arguments import RECIPES, parse
+from commands.arguments.settings import TrainArguments
 from data import DATASETS
 from tests import tiny
 from trainers import METHODS
@@ -51,11 +51,11 @@ def jsonl(path, rows):
 
 
 def test_an_unknown_method_lists_the_known_ones(refuse):
-    assert "one of grpo, lpro, repo; found 'rpo' (did you mean repo?)" in refuse("--method", "rpo", method=None)
+    assert f"one of {', '.join(METHODS)}; found 'rpo'. Did you mean 'repo'?" in refuse("--method", "rpo", method=None)
 
 
 def test_a_missing_method_is_asked_for(refuse):
-    assert "--method is one of grpo, lpro, repo; none was given" in refuse(method=None)
+    assert f"--method is one of {', '.join(METHODS)}; none was given" in refuse(method=None)
 
 
 @pytest.mark.parametrize("flag", ["--lambda", "--length_penalty"])
@@ -70,11 +70,11 @@ def test_a_penalty_below_zero(refuse):
 
 
 def test_a_misspelt_flag_is_corrected(refuse):
-    assert "did you mean --learning_rate?" in refuse("--learning_rat", "1e-5")
+    assert "Did you mean '--learning_rate'?" in refuse("--learning_rat", "1e-5")
 
 
 def test_a_flag_of_another_method_says_whose_it_is(refuse):
-    assert "--length_penalty in the command line is not known to --method repo; it belongs to --method lpro" in refuse(
+    assert "Option --length_penalty is not known to --method repo; it belongs to --method lpro." in refuse(
         "--length_penalty", "0.1"
     )
 
@@ -95,7 +95,8 @@ def test_a_recipe_that_is_no_mapping(refuse, tmp_path, text):
 def test_an_unknown_key_in_a_recipe(refuse, tmp_path):
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("learnin_rate: 1.0e-6\n")
-    assert "--learnin_rate in the recipe is not known" in refuse("--config", recipe)
+    told = refuse("--config", recipe)
+    assert f"{recipe}, line 1: learnin_rate is not known to --method repo. Did you mean 'learning_rate'?" in told
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,7 @@ def test_a_recipe_that_is_no_text(refuse):
         ("--temperature", "0", "--temperature must be above 0; found 0.0"),
         ("--top_p", "2", "--top_p must be above 0 and at most 1; found 2.0"),
         ("--reward_weights", "nan", "--reward_weights takes finite numbers; found nan"),
-        ("--report_to", "bogus", "--report_to bogus needs its package"),
+        ("--report_to", "bogus", "--report_to takes tensorboard, trackio, wandb; found 'bogus'"),
         ("--use_vllm", "true", "--use_vllm needs the package vllm"),
         ("--load_in_4bit", "true", "add --use_peft"),
         ("--resume_from_checkpoint", "/nowhere", "/nowhere is none"),
@@ -173,13 +174,13 @@ def test_a_meaningless_option(refuse):
 
 
 def test_a_batch_that_does_not_divide(refuse):
-    assert "must be divisible by num_generations (4)" in refuse(
-        "--per_device_train_batch_size", "6", "--num_generations", "4"
-    )
+    told = refuse("--per_device_train_batch_size", "6", "--num_generations", "4")
+    assert "must make whole groups of --group_size 4; found 6 (batch per device 6 × 1 process × 1 at a time)" in told
+    assert re.search(r"\(1\) --group_size 4 .*; \(2\) --group_size .*; \(3\) --group_size .*\.$", told)
 
 
 def test_an_unknown_reward(refuse):
-    assert "found 'acuracy' (did you mean accuracy?)" in refuse("--reward_funcs", "acuracy")
+    assert "found 'acuracy'. Did you mean 'accuracy'?" in refuse("--reward_funcs", "acuracy")
 
 
 def test_weights_that_do_not_fit_the_rewards(refuse):
@@ -237,12 +238,13 @@ def test_help_fits_a_screen_and_names_every_option_of_ours(capsys, monkeypatch):
     assert cli.main(["train", "--help"]) == 0
     told = capsys.readouterr().out
     assert told.count("\n") < 40
-    assert max(map(len, told.splitlines())) <= 119
+    assert max(map(len, told.splitlines())) <= 100
     for name in [*TrainArguments.__dataclass_fields__, *METHODS]:
         assert name in told
     known = {field for _, config in METHODS.values() for field in config.__dataclass_fields__}
-    known |= set(TrainArguments.__dataclass_fields__) | set(ModelConfig.__dataclass_fields__) | {"config", "lambda"}
-    assert set(re.findall(r"--(\w+)", told)) <= known
+    known |= set(TrainArguments.__dataclass_fields__) | set(ModelConfig.__dataclass_fields__)
+    known |= {"config", "lambda", "group_size", "print-config", "help-all", "OPTION"}
+    assert set(re.findall(r"--([\w-]+)", told)) <= known
 
 
 # --- precedence ----------------------------------------------------------------------------------------------------
@@ -291,12 +293,13 @@ def test_the_default_trains_and_leaves_a_model_and_its_results(tmp_path):
     assert "LPRO on the embedded arithmetic model" in done.stdout
     assert "--model_name_or_path Qwen/Qwen2.5-Math-1.5B-Instruct" in done.stdout
     assert "held out: 20 problems, greedy" in done.stdout
-    assert "step 2/2  reward" in done.stdout + done.stderr
+    assert re.search(r"^ +2/2  ", done.stdout, re.MULTILINE), done.stdout
     (folder,) = (tmp_path / "outputs").iterdir()
     result = json.loads((folder / "run.json").read_text())
     rows = [json.loads(line) for line in (folder / "held_out.jsonl").read_text().splitlines()]
-    assert result["settings"]["length_penalty"] == 0.1
-    assert result["settings"]["learning_rate"] == 3e-4
+    settings = yaml.safe_load((folder / "config.yaml").read_text())
+    assert settings["length_penalty"] == 0.1
+    assert settings["learning_rate"] == 3e-4
     assert result["before"]["accuracy"] == sum(row["before"]["correct"] for row in rows) / 20
     assert result["after"]["mean_length"] == sum(row["after"]["length"] for row in rows) / 20
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -338,14 +341,14 @@ def test_the_same_seed_gives_the_same_run(tmp_path):
 def test_two_processes_make_one_run(tmp_path):
     """One folder, one account of it, every held-out problem once (`accelerate launch --cpu` starts one process)."""
     launcher = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
-    short = ["--max_steps", 2, "--eval_problems", 21, "--per_device_train_batch_size", 64]
+    short = ["--max_steps", 2, "--eval_problems", 21, "--prompts_per_step", 16]
     done = run("--method", "lpro", *short, launcher=launcher, cwd=tmp_path)
     (folder,) = (tmp_path / "outputs").iterdir()  # the files judge: gloo now and then aborts at interpreter exit
     assert json.loads((folder / "run.json").read_text())["after"]["problems"] == 21, done.stderr[-2000:]
     rows = [json.loads(line) for line in (folder / "held_out.jsonl").read_text().splitlines()]
     assert len({row["problem"] for row in rows}) == 21
     assert done.stdout.count("held out: 21 problems, greedy") == 1
-    assert "16 prompts × 8 completions per generation" in done.stdout
+    assert "16 prompts × 8 completions = 128 per generation" in done.stdout
 
 
 SMALL = ["--per_device_train_batch_size", 14 * 4, "--gradient_accumulation_steps", 1, "--max_completion_length", 8]
@@ -383,6 +386,63 @@ def test_every_recipe_makes_two_steps(recipe, tmp_path):
     assert state["method"] == published.get("method", "grpo")
 
 
+@pytest.mark.parametrize("method", ["intuitor", "ttrl"])
+def test_a_method_that_needs_no_answers_trains_without(method, tmp_path):
+    data = jsonl(tmp_path / "d.jsonl", [{"problem": f"What is {i}+1?"} for i in range(40)])
+    small = ["--per_device_train_batch_size", 8, "--group_size", 4, "--max_steps", 2, "--logging_steps", 1]
+    done = run("--method", method, "--dataset_name", data, *small, "--output_dir", tmp_path / "out")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "the problems have no answers: nothing is graded" in done.stdout
+    rows = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
+    assert rows[0]["reward"] is not None
+    assert not [name for name in rows[0] if "accuracy" in name]
+
+
+def test_problems_that_cannot_be_graded_are_not_measured_as_wrong(tmp_path):
+    """Intuitor trains on them; held out, they are no wrong answers."""
+    rows = [{"problem": f"What is {i}+1?", "answer": str(i + 1) if i % 2 else ""} for i in range(100)]
+    data = jsonl(tmp_path / "d.jsonl", rows)
+    small = ["--per_device_train_batch_size", 8, "--group_size", 4, "--max_steps", 1, "--logging_steps", 1]
+    done = run("--method", "intuitor", "--dataset_name", data, *small, "--output_dir", tmp_path / "out")
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = [json.loads(line) for line in (tmp_path / "out" / "held_out.jsonl").read_text().splitlines()]
+    assert all(row["answer"] for row in rows)
+    assert f"{10 - len(rows)} of 10 held-out problems cannot be graded: not measured" in done.stdout
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["before"]["problems"] == len(rows)
+
+
+def test_the_last_steps_are_logged_where_the_run_is_evaluated(tmp_path):
+    evaluated = ["--eval_strategy", "steps", "--eval_steps", 3, "--eval_problems", 8]
+    done = run("--method", "grpo", "--max_steps", 3, "--logging_steps", 10, *evaluated, "--output_dir", tmp_path / "o")
+    assert done.returncode == 0, done.stderr[-2000:]
+    last = json.loads((tmp_path / "o" / "metrics.jsonl").read_text().splitlines()[-1])
+    assert last["step"] == 3
+    assert last["reward"] is not None
+
+
+def test_a_reader_that_goes_away_does_not_end_the_run(tmp_path):
+    command = [sys.executable, str(ROOT / "cli.py"), "train", "--method", "grpo", "--max_steps", "2"]
+    process = subprocess.Popen(
+        [*command, "--eval_problems", "0", "--output_dir", str(tmp_path / "out")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+    )
+    process.stdout.readline()
+    process.stdout.close()
+    error = process.stderr.read().decode()
+    assert process.wait(timeout=120) == 0, error[-2000:]
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "finished"
+
+
+def test_a_method_that_trains_on_answers_asks_for_them(refuse, tmp_path):
+    data = jsonl(tmp_path / "d.jsonl", [{"problem": f"What is {i}+1?"} for i in range(40)])
+    assert "needs a column with the answer" in refuse("--dataset_name", data)
+    assert "needs a column with the answer" in refuse(
+        "--dataset_name", data, "--external_weight", "1", method="intuitor"
+    )
+
+
 def test_prompts_that_are_too_long_are_counted_and_left_out(tmp_path):
     rows = [
         {"problem": f"What is {i}+1?" + " again" * (300 if i == 5 else 0), "answer": str(i + 1)} for i in range(40)
@@ -403,5 +463,5 @@ def test_prompts_that_are_too_long_are_counted_and_left_out(tmp_path):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "1 prompts over 64 tokens dropped (--max_prompt_length): rows 5" in done.stdout
-    assert "2 prompts × 4 completions per generation" in done.stdout
+    assert "2 prompts × 4 completions = 8 per generation" in done.stdout
     assert "1 left out each epoch" in done.stdout

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rewards import gold_is_parsable, verify
-from rewards._verifier import MAX_ANSWER_CHARS
+from rewards._normal import MAX_ANSWER_CHARS
 
 
 def box(answer: str) -> str:
@@ -74,10 +74,14 @@ def test_unreadable_gold_is_none_whatever_the_answer(gold):
     assert verify([gold] * 3, [box("1"), box(gold), ""]) == [None, None, None]
 
 
+def test_an_inequality_is_its_set_of_numbers_in_both_orders():
+    assert verify(["x>1", r"(1,\infty)"], [box(r"(1,\infty)"), box("x>1")]) == [1.0, 1.0]
+    assert verify(["x>1", r"[1,\infty)"], [box(r"[1,\infty)"), box("x>1")]) == [0.0, 0.0]
+
+
 def test_gold_comes_first():
-    # math-verify lets an interval stand for a gold relation and not the other way round, so the two orders differ.
-    assert verify(["x>1"], [box(r"(1,\infty)")]) == [1.0]
-    assert verify([r"(1,\infty)"], [box("x>1")]) == [0.0]
+    # An unreadable gold is None; an unreadable answer is wrong.
+    assert verify(["1{", "1"], [box("1"), r"\boxed{\frac{}{}}"]) == [None, 0.0]
 
 
 @pytest.mark.parametrize(
@@ -165,23 +169,12 @@ def test_agreement_with_labelled_completions(shared_data):
 
 @pytest.mark.shared
 @pytest.mark.parametrize(
-    ("name", "rows", "unreadable", "unequal"),
-    [
-        ("gsm8k_train", 7473, [], []),
-        ("math500", 500, [], []),
-        pytest.param(
-            "math_train",
-            7500,
-            [r"\approx 8.24 \text{ mph}", r"\begin{pmatrix} 1 & -1 \\ 1 & \phantom -1 \end{pmatrix}"],
-            [r"05\!:\!00"],  # a time of day, right only when it is written in the same way
-            marks=pytest.mark.slow,
-        ),
-    ],
+    ("name", "rows"),
+    [("gsm8k_train", 7473), ("math500", 500), pytest.param("math_train", 7500, marks=pytest.mark.slow)],
 )
-def test_golds_are_readable_and_equal_themselves(shared_data, name, rows, unreadable, unequal):
+def test_golds_are_readable_and_equal_themselves(shared_data, name, rows):
     golds = [row["answer"] for row in read(shared_data / "benchmarks" / f"{name}.jsonl")]
     assert len(golds) == rows
-    assert [gold for gold in golds if not gold_is_parsable(gold)] == unreadable
+    assert [gold for gold in golds if not gold_is_parsable(gold)] == []
     verdicts = verify(golds, [box(rf"\displaystyle {gold}") for gold in golds])  # so that no two strings are equal
-    assert [gold for gold, verdict in zip(golds, verdicts, strict=True) if verdict == 0.0] == unequal
-    assert verdicts.count(None) == len(unreadable)
+    assert [gold for gold, verdict in zip(golds, verdicts, strict=True) if verdict != 1.0] == []

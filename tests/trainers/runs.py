@@ -48,14 +48,14 @@ def settings(path, **changes):
 def build(trainer_class, config_class, path, reward_funcs=parity, tokenizer=None, **changes):
     """A trainer of the class on a fresh tiny model."""
     tokenizer = tokenizer or tiny.tokenizer()
-    model = tiny.model(tokenizer)
-    if changes.get("beta"):  # the reference model is loaded from where the model came from
+    model, config = tiny.model(tokenizer), config_class(**settings(path, **changes))
+    if config.beta:  # the reference model is loaded from where the model came from
         model.save_pretrained(path)
         model = type(model).from_pretrained(path)
     return trainer_class(
         model=model,
         reward_funcs=reward_funcs,
-        args=config_class(**settings(path, **changes)),
+        args=config,
         train_dataset=PROMPTS,
         eval_dataset=PROMPTS.select(range(4)),
         processing_class=tokenizer,
@@ -65,7 +65,7 @@ def build(trainer_class, config_class, path, reward_funcs=parity, tokenizer=None
 def trajectory(trainer):
     """Train; everything TRL logged (without times) and the final weights."""
     trainer.train()
-    timed = ("runtime", "per_second", "step_time", "groups/", "flos")
+    timed = ("runtime", "per_second", "step_time", "time/", "groups/", "flos")
     log = [{k: v for k, v in row.items() if not any(t in k for t in timed)} for row in trainer.state.log_history]
     return log, {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
 

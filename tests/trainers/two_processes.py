@@ -1,6 +1,7 @@
 """Run by `torch.distributed.run` with two ranks; rank 0 writes what held to the file named in argv."""
 
 import json
+import math
 import os
 import sys
 import tempfile
@@ -9,7 +10,17 @@ import torch
 from trl import GRPOConfig, GRPOTrainer
 
 from tests.trainers.runs import Recomputed, build, same, trajectory
-from trainers import BaselineConfig, BaselineTrainer, LPROConfig, LPROTrainer, RolloutConfig, RolloutTrainer
+from trainers import (
+    BaselineConfig,
+    BaselineTrainer,
+    LPROConfig,
+    LPROTrainer,
+    RolloutCallback,
+    RolloutConfig,
+    RolloutTrainer,
+)
+from trainers.intuitor import IntuitorConfig, IntuitorTrainer
+from trainers.ttrl import TTRLConfig, TTRLTrainer
 
 
 class Fixed(RolloutTrainer):
@@ -41,6 +52,49 @@ def group_loss_is_the_mean_of_group_means(path):
     return abs(loss - expected) < 1e-6
 
 
+class Watch(RolloutCallback):
+    def on_generation(self, args, state, generation):
+        self.seen = generation
+
+
+def callbacks_see_every_process(path):
+    """All rows in group order on both ranks, each with its own problem's gold."""
+    trainer, watch = build(BaselineTrainer, BaselineConfig, path), Watch()
+    trainer.add_callback(watch)
+    rank = trainer.accelerator.process_index
+    rows = [{"prompt": p, "answer": p[:1]} for p in ("1 + 1 =", "22 + 2 =") for _ in range(4)]
+    trainer._generate_and_score_completions(rows[4 * rank :][:4])
+    seen = watch.seen
+    ordered = seen.prompts == [row["prompt"] for row in rows] and seen.golds == [row["answer"] for row in rows]
+    return ordered and len(seen.completions) == len(seen.lengths) == len(seen.truncated) == len(seen.advantages) == 8
+
+
+def certainty_is_each_ranks_own(path):
+    """Self-certainty by its definition on this rank's rows, whichever rank a group begins on."""
+    trainer = build(IntuitorTrainer, IntuitorConfig, path, reward_funcs=[], num_iterations=2, beta=0.0)
+    rows = [{"prompt": p} for p in ("1 + 1 =", "22 + 2 =") for _ in range(4)]
+    rank = trainer.accelerator.process_index
+    trainer._generate_and_score_completions(rows[4 * rank :][:4])
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    for i, (prompt, completion) in enumerate(zip(*trainer._sampled[:2], strict=True)):
+        with torch.no_grad():
+            logits = (
+                model(input_ids=torch.tensor([prompt + completion])).logits[0, len(prompt) - 1 : -1].double() / 0.9
+            )
+        u = (logits.logsumexp(-1) - logits.mean(-1) - math.log(logits.size(-1))).mean().item()
+        if abs(u - trainer._rewards[4 * rank + i, 0].item()) > 1e-5:
+            return False
+    return True
+
+
+def a_vote_counts_both_ranks(path):
+    """A group of eight, four on each rank: 1 wins with five votes, though 2 leads on the second rank."""
+    trainer = build(TTRLTrainer, TTRLConfig, path, reward_funcs=[], num_generations=8)
+    answers = [["1", "1", "1", "2"], ["2", "1", "2", "1"]][trainer.accelerator.process_index]
+    votes = trainer.majority([rf"\boxed{{{answer}}}" for answer in answers])
+    return votes == [float(answer == "1") for answer in answers]
+
+
 def main(result):
     """Every check runs on both ranks; a check holds when it holds on both."""
     with tempfile.TemporaryDirectory() as path:
@@ -54,6 +108,9 @@ def main(result):
             "comparison can fail": not same(trajectory(build(Fixed, BaselineConfig, path)), stock),
             "rows are delivered in order": delivered_rows(path),
             "group loss": group_loss_is_the_mean_of_group_means(path),
+            "callbacks see every process": callbacks_see_every_process(path),
+            "certainty is each rank's own": certainty_is_each_ranks_own(path),
+            "a vote counts both ranks": a_vote_counts_both_ranks(path),
         }
         held = torch.tensor([float(v) for v in checks.values()])
         torch.distributed.all_reduce(held, torch.distributed.ReduceOp.MIN)

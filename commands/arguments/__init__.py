@@ -1,0 +1,116 @@
+"""From the command line to checked settings. Precedence: flag over recipe over machine and model over method.
+
+Fields are TRL's: every option of GRPOConfig and ModelConfig is a flag and a recipe key. Ours are in `TrainArguments`
+and in the methods' configs.
+"""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import embedded
+from commands.arguments.checks import check_installed
+from commands.arguments.help import method_lines
+from commands.arguments.loggers import check_loggers
+from commands.arguments.parser import Parser
+from commands.arguments.recipe import RECIPES, Recipe, read_recipe
+from commands.arguments.settings import Settings
+from commands.terminal.console import say
+from errors import UserError, did_you_mean
+from rewards import REWARDS
+from trainers import METHODS
+
+# The LPRO card's reward is correctness plus 0.1 for a well-formed box.
+WEIGHTS = {"boxed_format": 0.1}
+PRINT_CONFIG = {"--print_config", "--print-config"}  # what to do with the settings, not one of them
+
+
+def parse(argv: Sequence[str]) -> Settings:
+    """Settings of `cli.py train`.
+
+    Raises:
+        UserError: Anything about flags or recipe that is wrong.
+    """
+    argv = [part for arg in argv for part in (arg.split("=", 1) if arg.startswith("--config=") else [arg])]
+    argv = [arg for arg in argv if arg not in PRINT_CONFIG]
+    recipe = read_recipe(_peek(argv, "config"))
+    parser = Parser(_method(argv, recipe))
+    machine = _machine_defaults()
+    parser.add_layer(machine, dict.fromkeys(machine, "this machine"))
+    model = _peek(argv, "model_name_or_path") or recipe.values.get("model_name_or_path")
+    if model is None or Path(model).resolve() == embedded.MODEL:
+        shipped = {"model_name_or_path": str(embedded.MODEL), **read_recipe(str(RECIPES / "embedded.yaml")).values}
+        parser.add_layer(shipped, dict.fromkeys(shipped, "embedded recipe"))
+    parser.add_recipe(recipe)
+    try:
+        *parsed, _, in_flags = parser.parse_args_and_config(
+            argv, return_remaining_strings=True, separate_remaining_strings=True
+        )
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        raise UserError(" ".join(str(error).split())) from error
+    parser.refuse_unknown(in_flags)
+    settings = Settings(*parsed)
+    settings.values, settings.sources = parser.values, parser.sources
+    _complete(settings)
+    check_installed(settings)
+    settings.notes += check_loggers(settings.trainer.report_to or [])
+    return settings
+
+
+def _method(argv: Sequence[str], recipe: Recipe) -> str:
+    """The method's name. `--method` without one lists them: to a person an answer, to a script an error."""
+    if "--method" in argv[-1:]:
+        say("\n".join(method_lines()))
+    method = _peek(argv, "method") or recipe.values.get("method")
+    if not isinstance(method, str) or method not in METHODS:
+        met = f"found {method!r}.{did_you_mean(str(method), METHODS)}" if method else "none was given."
+        raise UserError(f"--method is one of {', '.join(METHODS)}; {met}")
+    return method
+
+
+def _complete(settings: Settings) -> None:
+    """Fill in what depends on several arguments, and check those that no dataclass checks."""
+    arguments, config = settings.arguments, settings.trainer
+    for name in arguments.reward_funcs:
+        if name not in REWARDS:
+            raise UserError(
+                f"--reward_funcs takes names out of {', '.join(REWARDS)}; found {name!r}.{did_you_mean(name, REWARDS)}"
+            )
+    if len(set(arguments.reward_funcs)) < len(arguments.reward_funcs):
+        raise UserError(f"--reward_funcs takes each name once; found {' '.join(arguments.reward_funcs)}.")
+    if config.max_completion_length is None:
+        raise UserError("--max_completion_length needs a number of tokens; found none.")
+    if config.reward_weights is None:
+        config.reward_weights = [WEIGHTS.get(name, 1.0) for name in arguments.reward_funcs]
+        settings.record("reward_weights", config.reward_weights)
+    if len(config.reward_weights) != len(arguments.reward_funcs):
+        raise UserError(
+            f"--reward_weights needs one number per reward function ({', '.join(arguments.reward_funcs)}); found "
+            f"{config.reward_weights}."
+        )
+    if arguments.prompt_style is None:
+        arguments.prompt_style = "plain" if settings.embedded else "boxed"
+        settings.record("prompt_style", arguments.prompt_style)
+
+
+def _machine_defaults() -> dict[str, Any]:
+    """What TRL's defaults, made for a recent GPU, need on this machine."""
+    if not torch.accelerator.is_available() or os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true"):
+        return {"use_cpu": True, "bf16": False, "dataloader_pin_memory": False}
+    if torch.cuda.is_available() and not torch.cuda.is_bf16_supported(including_emulation=False):
+        return {"bf16": False, "fp16": True}
+    return {}
+
+
+def _peek(argv: Sequence[str], name: str) -> str | None:
+    """The value of one flag before the rest can be parsed."""
+    peeker = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    peeker.add_argument(f"--{name}", f"--{name.replace('_', '-')}", dest="value")
+    try:
+        return peeker.parse_known_args(argv)[0].value
+    except argparse.ArgumentError as error:
+        raise UserError(f"--{name} needs a value.") from error

@@ -1,0 +1,80 @@
+"""What no dataclass checks: bounds of numbers, packages that an option needs."""
+
+import argparse
+import importlib.util
+import math
+from pathlib import Path
+
+from commands.arguments.settings import Settings
+from errors import UserError
+
+# name: (lowest, highest, whether the lowest itself is allowed)
+BOUNDS: dict[str, tuple[float, float, bool]] = {
+    "per_device_train_batch_size": (1, math.inf, True),
+    "per_device_eval_batch_size": (1, math.inf, True),
+    "gradient_accumulation_steps": (1, math.inf, True),
+    "steps_per_generation": (1, math.inf, True),
+    "generation_batch_size": (1, math.inf, True),
+    "num_generations_eval": (1, math.inf, True),
+    "num_generations": (2, math.inf, True),
+    "num_iterations": (1, math.inf, True),
+    "max_completion_length": (1, math.inf, True),
+    "max_prompt_length": (1, math.inf, True),
+    "max_problems": (1, math.inf, True),
+    "eval_problems": (0, math.inf, True),
+    "prompts_per_step": (1, math.inf, True),
+    "sample_steps": (0, math.inf, True),
+    "saved_prompts": (-1, math.inf, True),
+    "num_train_epochs": (0, math.inf, False),
+    "learning_rate": (0, 1, True),
+    "temperature": (0, math.inf, False),
+    "top_p": (0, 1, False),
+    "epsilon": (0, math.inf, True),
+    "beta": (0, math.inf, True),
+}
+
+
+def check_bounds(values: argparse.Namespace) -> None:
+    """Refuse a number outside its range, before anything is derived from it.
+
+    Raises:
+        UserError: The first one met.
+    """
+    for name, (low, high, inclusive) in BOUNDS.items():
+        value = getattr(values, name, None)
+        if value is None:
+            continue
+        if not (low <= value if inclusive else low < value) or not value <= high:
+            upper = f" and at most {high:g}" if high < math.inf else ""
+            raise UserError(f"--{name} must be {'at least' if inclusive else 'above'} {low:g}{upper}; found {value}.")
+    if getattr(values, "eval_problems", None) == 1:
+        raise UserError("--eval_problems 1 would be measured without an error; name 2 or more, or 0 for none.")
+    if getattr(values, "max_steps", None) == 0:
+        raise UserError("--max_steps 0 would train nothing; name a number of steps, or -1 for whole epochs.")
+    for weight in getattr(values, "reward_weights", None) or []:
+        if not math.isfinite(weight):
+            raise UserError(f"--reward_weights takes finite numbers; found {weight}.")
+
+
+def check_installed(settings: Settings) -> None:
+    """Refuse options whose package is not there, or that need another option.
+
+    Raises:
+        UserError: What to install or add.
+    """
+    config, model = settings.trainer, settings.model
+    for option, package in (("use_vllm", "vllm"), ("use_liger_kernel", "liger_kernel")):
+        if getattr(config, option, False) and importlib.util.find_spec(package) is None:
+            raise UserError(
+                f"--{option} needs the package {package}, which is not installed. Leave it out, or add it."
+            )
+    for option in ("load_in_4bit", "load_in_8bit"):
+        if getattr(model, option) and not model.use_peft:
+            raise UserError(f"--{option} freezes the weights, so something else must be trained: add --use_peft.")
+    if config.eval_strategy != "no" and settings.arguments.eval_problems == 0:
+        raise UserError(f"--eval_strategy {config.eval_strategy} needs held-out problems; found --eval_problems 0.")
+    resume = config.resume_from_checkpoint
+    if resume and not (Path(resume) / "trainer_state.json").is_file():
+        raise UserError(
+            f"--resume_from_checkpoint takes a folder checkpoint-N that a run has written; {resume} is none."
+        )

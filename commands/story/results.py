@@ -1,0 +1,61 @@
+"""What came of a run: held-out results before and after, and problems that changed sides."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from boxed import last_boxed
+from commands.terminal.output import QUIET, RIGHT, WRONG, Elided, brief
+from runs.measured import measured_rows, with_error
+from runs.records import read_jsonl
+
+
+def results(record: dict[str, Any]) -> RenderableType | None:
+    """Before and after with one standard error each, and the paired change; None before anything was measured."""
+    before, after = (record.get(key) or {} for key in ("before", "after"))
+    if not before and not after:
+        return None
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style=QUIET)
+    table.add_column("")
+    for title in ("before", "after", "change, 95 % interval"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for row in measured_rows(record):
+        table.add_row(row.title, row.before, row.after, row.change)
+    if any(side.get("truncated") for side in (before, after)):
+        table.add_row("cut off", *(with_error(side.get("truncated"), None, 100, " %") for side in (before, after)), "")
+    return table
+
+
+def flips(path: Path, each: int) -> list[RenderableType]:
+    """How many held-out problems changed sides, and some of both kinds.
+
+    Args:
+        path: `held_out.jsonl`.
+        each: Problems shown of each kind.
+    """
+    rows = [row for row in read_jsonl(path) if row.get("before") and row.get("after")]
+    learned: list[dict[str, Any]] = []
+    lost: list[dict[str, Any]] = []
+    for row in rows:
+        was, now = (row[when].get("correct", 0) > 0.5 for when in ("before", "after"))
+        if was != now:
+            (learned if now else lost).append(row)
+    if not rows:
+        return []
+    parts: list[RenderableType] = [
+        Text(f"of {len(rows)} problems {len(learned)} went from wrong to right, {len(lost)} from right to wrong")
+    ]
+    for mark, style, members in (("✗→✓", RIGHT, learned), ("✓→✗", WRONG, lost)):
+        for row in members[:each]:
+            answers = [last_boxed(str(row[when].get("text", ""))) for when in ("before", "after")]
+            before, after = ("no boxed answer" if answer is None else brief(answer) for answer in answers)
+            told = f"gold {brief(row.get('answer', '–'))}; before {before}, after {after}"
+            parts += [
+                Text(),
+                Text.assemble((mark, f"bold {style}"), " ", told),
+                Elided(str(row.get("problem", "")), 2, 1, margin="│ "),
+            ]
+    return parts

@@ -1,0 +1,40 @@
+"""What a training run found, to the terminal and to its folder."""
+
+import dataclasses
+import math
+from typing import Any
+
+from commands.terminal.console import say
+from commands.training.problems import Task
+from evaluation.held_out import Measurement, compare
+from runs.folder import RunFolder
+from runs.measured import measured_rows
+from runs.records import append_jsonl
+
+
+def report(run: RunFolder, task: Task, seconds: float, before: Measurement | None, after: Measurement | None) -> None:
+    """Results to the terminal, to `run.json` and, problem by problem, to `held_out.jsonl`."""
+    found: dict[str, Any] = {"training_seconds": round(seconds, 1)}
+    if before is not None and after is not None and task.held_out is not None:
+        change = compare(before, after)
+        found |= {"before": before.summary(), "after": after.summary()}
+        found["change"] = {name: dataclasses.asdict(difference) for name, difference in change.items()}
+        rows = zip(task.held_out["problem"], task.held_out["answer"], before.rows(), after.rows(), strict=True)
+        run.held_out.unlink(missing_ok=True)
+        append_jsonl(
+            run.held_out, ({"problem": p, "answer": a, "before": was, "after": now} for p, a, was, now in rows)
+        )
+        _say_results(found)
+    run.update(**found)
+    say(f"trained in {seconds:.0f} s; model in {run.final}")
+
+
+def _say_results(found: dict[str, Any]) -> None:
+    """Before, after and paired change, ± one standard error."""
+    before, after = found["before"], found["after"]
+    say(f"\nheld out: {before['problems']} problems, greedy; ± is one standard error")
+    say(f"{'':14}{'before':>16}{'after':>16}{'change, 95 % interval':>30}")
+    for row in measured_rows(found):
+        say(f"{row.name:14}{row.before:>16}{row.after:>16}{row.change:>30}")
+    if not math.isclose(after["truncated"], 0):
+        say(f"{'cut off':14}{before['truncated']:>16.1%}{after['truncated']:>16.1%}")

@@ -1,0 +1,130 @@
+"""The folder of a training run: which one, whose, and what `run.json` says of the run as a whole."""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
+
+from commands.arguments.print_config import config_yaml
+from commands.arguments.settings import Settings
+from commands.training.problems import Task
+from errors import UserError
+from runs.card import write_card
+from runs.environment import describe
+from runs.folder import FolderTakenError, RunFolder, write_whole
+
+
+def choose_folder(settings: Settings) -> RunFolder:
+    """`--output_dir`; or the folder of the checkpoint that is continued; or a new one below outputs/.
+
+    TRL gets the folder's `checkpoints/` for its own.
+    """
+    config = settings.trainer
+    asked = None if config.output_dir in (None, "trainer_output") else config.output_dir
+    if asked is None and config.resume_from_checkpoint:
+        owner = RunFolder(Path(config.resume_from_checkpoint).resolve().parents[1])
+        asked = str(owner.path) if owner.run.exists() else None
+    if asked is None:
+        model = "embedded" if settings.embedded else settings.model_name.rstrip("/").split("/")[-1]
+        asked = f"outputs/{settings.arguments.method}-{model}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    run = RunFolder(broadcast_object_list([asked])[0])  # every process got another time and number
+    config.output_dir = str(run.checkpoints)
+    config.hub_model_id = config.hub_model_id or run.path.name
+    config.run_name = config.run_name or run.path.name
+    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(run.path / "tensorboard"))
+    os.environ.setdefault("WANDB_DIR", str(run.path))
+    return run
+
+
+@contextmanager
+def claimed(run: RunFolder, settings: Settings) -> Iterator[None]:
+    """Take the folder, and leave nothing behind in it when what follows is refused.
+
+    Raises:
+        UserError: It cannot be written, or holds another run.
+    """
+    missing = [path for path in (run.checkpoints, run.path, *run.path.parents) if not path.exists()]
+    main = PartialState().is_main_process
+    refusal = _claim(run, settings) if main else None
+    (refusal,) = broadcast_object_list([refusal])
+    try:
+        if refusal:
+            raise UserError(refusal)
+        yield
+    except UserError:
+        if main:
+            run.release()
+            for path in missing:
+                with suppress(OSError):  # only empty folders go
+                    path.rmdir()
+        raise
+
+
+def _claim(run: RunFolder, settings: Settings) -> str | None:
+    """Claim the folder; why not, where that is so."""
+    continued = settings.trainer.resume_from_checkpoint
+    goes_on = continued is not None and run.checkpoints.resolve() in Path(continued).resolve().parents
+    new = "Name a new folder, or leave --output_dir out for one below outputs/."
+    if run.run.exists() and not goes_on:
+        saved = run.last_checkpoint()
+        if run.read().get("status") not in ("running", "interrupted", "failed"):
+            return f"--output_dir {run.path} holds the results of a finished run, which another would overwrite. {new}"
+        way_on = f"Go on from it with --resume_from_checkpoint {saved}, or name" if saved else "Name"
+        return f"--output_dir {run.path} holds a run that has not finished. {way_on}{new.removeprefix('Name')}"
+    try:
+        run.claim()
+    except FolderTakenError:
+        return f"--output_dir {run.path} is being written by another run. {new}"
+    except (FileExistsError, NotADirectoryError):
+        return f"--output_dir {run.path} must be a folder that can be written; it is a file. Name another."
+    except OSError as error:
+        return f"--output_dir {run.path} must be a folder that can be written: {error.strerror}. Name another."
+    return None
+
+
+def open_record(run: RunFolder, settings: Settings, task: Task, argv: Sequence[str]) -> None:
+    """Write what was asked, with what and on what, before the run starts."""
+    write_whole(run.config, config_yaml(settings))
+    begun = run.read().get("started")  # of the run that goes on; what it had found is not yet true of this one
+    run.run.unlink(missing_ok=True)
+    run.held_out.unlink(missing_ok=True)
+    run.update(
+        status="running",
+        method=settings.arguments.method,
+        model="embedded" if settings.embedded else settings.model_name,
+        data=task.description,
+        seed=settings.trainer.seed,
+        started=begun or _now(),
+        steps=task.plan.optimizer_steps,
+        batch=task.plan.lines(),
+        **describe(["cli.py", "train", *argv], processes=PartialState().num_processes),
+    )
+    write_card(run)
+
+
+@contextmanager
+def recorded(run: RunFolder) -> Iterator[None]:
+    """Keep the run's status, also of one that ends badly; on the main process."""
+    if not PartialState().is_main_process:
+        yield
+        return
+    status = "failed"
+    try:
+        yield
+        status = "finished"
+    except KeyboardInterrupt:
+        status = "interrupted"
+        raise
+    finally:
+        run.update(status=status, ended=_now())
+        write_card(run)
+        run.release()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

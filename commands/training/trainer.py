@@ -1,0 +1,100 @@
+"""The method's trainer, with what a person sees and what is written while it works."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+from transformers import PrinterCallback, ProgressCallback
+from transformers.utils.logging import disable_progress_bar
+from trl import get_peft_config, get_quantization_config
+from typing_extensions import override
+
+from commands.arguments.settings import Settings
+from commands.terminal.console import Bar, MetricsTable, unbroken
+from commands.terminal.output import terminal
+from commands.terminal.samples import samples_table
+from commands.training.problems import Task
+from commands.training.recorder import Recorder, records_of
+from errors import UserError
+from rewards import REWARDS
+from runs.folder import RunFolder
+from trainers import METHODS, Generation, RolloutCallback, RolloutTrainer
+
+
+def built_or_refused(settings: Settings, task: Task, run: RunFolder) -> RolloutTrainer:
+    """The trainer; what TRL, transformers or PEFT refuse is told like any other wrong argument.
+
+    Raises:
+        UserError: One of them refused.
+    """
+    if Path(settings.model_name).is_dir():
+        disable_progress_bar()  # nothing to download, so no bars
+    try:
+        trainer = _build(settings, task)
+    except (ValueError, OSError, ImportError) as error:
+        raise UserError(f"the trainer could not be built: {' '.join(str(error).split())}") from error
+    disable_progress_bar()  # one for every checkpoint
+    arguments, config = settings.arguments, settings.trainer
+    if config.log_completions and config.num_completions_to_print is None:
+        trainer.num_completions_to_print = 4  # TRL's table beside ours, and not of all
+    for callback in (ProgressCallback, PrinterCallback):
+        trainer.remove_callback(callback)
+    if not config.disable_tqdm:
+        trainer.add_callback(Bar)
+    table = MetricsTable(own_reward=hasattr(trainer, "own_reward"))
+    trainer.add_callback(table)
+    trainer.add_callback(Recorder(run, arguments.saved_prompts))
+    if arguments.sample_steps:
+        trainer.add_callback(Samples(arguments.sample_steps, config.num_completions_to_print, table))
+    return trainer
+
+
+class Samples(RolloutCallback):
+    """A table of sampled completions every so many steps, from the first on.
+
+    Args:
+        every: Steps.
+        limit: Completions in a table; None for four, of two prompts the best and the worst.
+        metrics: The rows that go on below, under a header of their own.
+    """
+
+    def __init__(self, every: int, limit: int | None, metrics: MetricsTable):
+        self.every, self.limit, self.metrics = every, limit or 4, metrics
+        self._next = 0
+
+    @override
+    def on_generation(self, args: Any, state: Any, generation: Generation) -> None:
+        if not state.is_world_process_zero or generation.step < self._next:
+            return
+        self._next = generation.step - generation.step % self.every + self.every
+        with unbroken(), tqdm.external_write_mode():  # the bar steps aside
+            terminal().print(samples_table(records_of(generation, 2), limit=self.limit), "")
+        self.metrics.header_again()
+
+
+def _build(settings: Settings, task: Task) -> RolloutTrainer:
+    """The method's trainer with TRL's own model loading."""
+    model, config = settings.model, settings.trainer
+    if config.hub_token:  # or the trainer would write it into training_args.bin, and push that
+        os.environ["HF_TOKEN"], config.hub_token = config.hub_token, None
+    given = dict(config.model_init_kwargs) if isinstance(config.model_init_kwargs, dict) else {}
+    if given.get("token"):
+        os.environ["HF_TOKEN"] = given.pop("token")
+    config.model_init_kwargs = {
+        "dtype": model.dtype,
+        "revision": model.model_revision,
+        "attn_implementation": model.attn_implementation,
+        **given,
+    }
+    trainer_class, _ = METHODS[settings.arguments.method]
+    return trainer_class(
+        model=settings.model_name,
+        reward_funcs=[REWARDS[name] for name in settings.arguments.reward_funcs],
+        args=config,
+        train_dataset=task.train,
+        eval_dataset=task.held_out if config.eval_strategy != "no" else None,
+        processing_class=task.tokenizer,
+        peft_config=get_peft_config(model),
+        quantization_config=get_quantization_config(model),
+    )

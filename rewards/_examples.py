@@ -1,0 +1,56 @@
+"""Pairs judged once before any worker is forked.
+
+The parser learns as it reads (its prediction tables) and sympy imports parts of itself on first use. A process that
+has read these reads what is new to it in half the time, and workers inherit what their nursery has learned.
+"""
+
+ANSWERS = (
+    r"\frac{1}{2}+x^2",
+    r"\left(3, -\frac{\pi}{2}\right)",
+    r"(-\infty, 5]\cup[2\sqrt{3},7)",
+    r"\begin{pmatrix} 1 & -2 \\ \frac{3}{4} & 0 \end{pmatrix}",
+    r"3\sqrt{2}-\sqrt[3]{5}",
+    r"\{1, -2, \frac{1}{3}\}",
+    r"y=2x+3",
+    r"-1 \le x < 5",
+    r"\text{Evelyn}",
+    r"90^\circ",
+    r"\$5.25\text{ cm}^2",
+    r"6 - 5i",
+    r"2^{2n+1}n!",
+    r"\sin^2 x + \cos(2x)",
+    r"1\pm\sqrt{5}",
+    r"50\%",
+    r"8n^2+4n(n-1)",
+    r"\log_2 3+\ln x",
+    r"\frac{x+1}{(x-1)^2}",
+    r"e^{i\pi}",
+    r"\binom{5}{2}",
+    r"1,2,3",
+    r"|x|+\lfloor y\rfloor",
+    r"12\frac{3}{5}",
+    r"4210_7",
+    r"x\in\mathbb{R}",
+    r"f(x)=a\cdot b",
+    r"\dfrac{3n^2}{6-n^2}",
+    r"\mathrm{(A)}",
+    r"3\times 10^{8}",
+    r"\sum_{k=1}^{n} k",
+    r"x=1 \text{ or } x=2",
+    r"-3x^2(5x^4-1)",
+    r"(u-2)(3u+2)(u^2+u)",
+    r"x^{11}+2x^7+x^6-x",
+    r"(-\infty,-1)\cup(2,3)\cup(4,\infty)",
+    r"\left(-\infty,-\frac{1}{3}\right)\cup\left(\frac{1+\sqrt{5}}{2},\infty\right)",
+    r"\cos(5^\circ)\sin(7^\circ)\tan 10^\circ",
+    r"\begin{pmatrix} 3/4 & -1/4 \\ 2\sqrt{3} & -\frac{1}{\sqrt{3}} \end{pmatrix}",
+    r"\frac{6!-4!2!}{6!}\cdot 5!",
+    r"\frac{2^{2n-1}n!}{(3n+1)!}",
+    r"\frac{300+7a}{11}",
+    r"\log\left(\frac{7}{5}\right)",
+    r"2\pi-1",
+    r"5+Anna's age",
+    r"12.25 (mean)",
+)
+
+EXAMPLES = [(answer, rf"\boxed{{{answer}+1}}") for answer in ANSWERS]

@@ -1,0 +1,162 @@
+r"""One spelling for each way to typeset the same answer.
+
+`canonical` undoes differences of typesetting alone: full-width characters, sizes, spacing, `\dfrac`, `\frac12`,
+`1{,}000`, mixed numbers. It never changes a value, so equal canonical strings are equal answers.
+"""
+
+import re
+from functools import lru_cache
+
+_CHARACTERS = str.maketrans(
+    {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}  # full-width ASCII
+    | dict.fromkeys("\u200b\u200c\u200d\ufeff\u2061\u2062", None)
+    | dict.fromkeys("\u3000\u00a0\u2002\u2003\u2009\u202f\t\n\r", " ")
+    | dict.fromkeys("−–—‐‑", "-")
+    | dict.fromkeys('"“”`$€£¥₹', None)
+    | {"。": ".", "、": ",", "【": "[", "】": "]", "×": r"\times ", "÷": r"\div ", "·": r"\cdot ", "⋅": r"\cdot "}
+    | {"π": r"\pi ", "∞": r"\infty ", "°": r"^{\circ}", "²": "^{2}", "³": "^{3}", "±": r"\pm "}
+    | {"≤": r"\le ", "≥": r"\ge ", "≠": r"\neq ", "≈": r"\approx ", "∈": r"\in ", "∪": r"\cup ", "∩": r"\cap "}
+    | {"∅": r"\emptyset ", "½": r"\frac{1}{2}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}", "ℝ": r"\mathbb{R}"}
+)
+
+_NAMES = "arc(?:sin|cos|tan)|sinh?|cosh?|tanh?|cot|csc|log|ln|lg|exp|gcd|lcm"  # not sec and min, which are units
+_ARGUMENT = r"([0-9a-zA-Z]|\\(?:pi|theta|alpha|beta)(?![a-zA-Z]))"
+_GROUP = r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"  # braces, two levels within
+
+# Applied once each, from top to bottom.
+_RULES: tuple[tuple[str, str], ...] = (
+    (r"(?<![a-zA-Z\d)}*])\*\*([^*]+)\*\*", r"\1"),
+    (r"(?<=[a-zA-Z\d)}])\*\*(?:\(([^()]*)\)|(-?\d+|[a-zA-Z](?![a-zA-Z]))|(?=\{))", r"^{\1\2}"),
+    (r"\^\{\}(?=\{)", "^"),
+    (r"\\(?:text)?color\s*\{[^{}]*\}|\\underline\s*(?=\{)", ""),
+    (r"√\s*(\d+)|(?<![a-zA-Z])\\?sqrt\s*\(([^()]*)\)|√\s*\(([^()]*)\)", r"\\sqrt{\1\2\3}"),
+    ("√", r"\\sqrt "),
+    (
+        r"\{([^{}\\]*)\\choose(?![a-zA-Z])([^{}\\]*)\}|\A([^{}\\]*)\\choose(?![a-zA-Z])([^{}\\]*)\Z",
+        r"\\binom{\1\3}{\2\4}",
+    ),
+    (r"(?<=[)\]])\s*U\s*(?=[(\[])", r"\\cup "),
+    (r"\\mathbb\s*([A-Z])", r"\\mathbb{\1}"),
+    (r"\\\$|(?<!\\)\\[()\[\]]", ""),
+    (r"\\(?:left|right)\s*\.", ""),
+    (
+        r"\\(?:left|right|middle|[bB]igg?[lrm]?|(?:display|text|script)style|n?o?limits|mathopen|mathclose"
+        r"|tiny|small|[lL]arge|LARGE|[hH]uge)(?![a-zA-Z])",
+        "",
+    ),
+    (r"\\phantom\s*(?:\{[^{}]*\}|\S)", ""),
+    (r"\{\s*\\rm\s+([^{}]*)\}", r"\\text{\1}"),
+    (r"\\(?:mathrm|mathbf|text)\s+([a-zA-Z])(?![a-zA-Z])", r"\1"),
+    (r"\\(vec|bar|hat|overline|overrightarrow)\s+([a-zA-Z])(?![a-zA-Z])", r"\\\1{\2}"),
+    (r"\\textcircled\s*\{\s*([1-9])\s*\}", "<circle>"),
+    (r"\\(?:mathbf|mathit|boldsymbol|bm|mathsf)\s*\{([^{}]*)\}", r"\1"),
+    (r"\\(?:mathbf|mathit|boldsymbol|bm|mathsf)\s*(?=\{)", ""),
+    (r"\\(?:mathrm|text(?:bf|it|rm|normal|sf|tt|up)?|mbox|hbox|operatorname\*?)\s*\{", r"\\text{"),
+    (rf"\\text\{{\s*({_NAMES})\s*\}}", r"\\\1 "),
+    (r"\\text\{\s*([eid])\s*\}", r"\1"),
+    (r"\\text\{\s*(-?\d[\d.,]*)(?![\w:])", r"\1\\text{"),
+    (r"(?<=\d)(?:\{,\}|,\s*\\!)\s*(?=\d{3})", ""),
+    (r"\\!", ""),
+    (r"(?<!\\)\\[,;:> ]|~|\\q?quad(?![a-zA-Z])|\\hspace\*?\{[^{}]*\}|\\text\{\s*\}", " "),
+    (r"(?:\\text)?\{\s*,\s*\}", ","),
+    (r"\\text\{([^{}]*[^{}\s])\s+(and|or)\s*\}", r"\\text{\1} \2 "),
+    (r"(?<=\d)\.(?=/)", ""),
+    (r"\s+", " "),
+    (r"(?<![\d.,])(\d{1,3}(?: \d{3})+)(?![\d,]| \d)", "<join>"),
+    (r"(?<=[^\\]\{)\d{1,3}(?:,\d{3})+(?=\})", "<join>"),
+    (r"\\(?:[dtcs]|nice)frac(?![a-zA-Z])", r"\\frac"),
+    (rf"\\frac\s*{_ARGUMENT}", r"\\frac{\1}"),
+    (rf"\\frac\s*{_GROUP}\s*{_ARGUMENT}", r"\\frac{\1}{\2}"),
+    (r"(\\frac|\\sqrt|\\text|\})\s+(?=\{)", r"\1"),
+    (rf"\\sqrt\s*(\[[^\]]*\])?\s*{_ARGUMENT}", r"\\sqrt\1{\2}"),
+    (r"\\frac\{\s*(-?\d+)\s*\}\{\s*(-?\d+)\s*\}", r"\\frac{\1}{\2}"),
+    (r"\^\s*\{?\s*\\circ\s*\}?|\\degrees?(?![a-zA-Z])", r"^{\\circ}"),
+    (r"\\(?:leqslant|leq|le)(?![a-zA-Z])|<=|≦", r"\\le "),
+    (r"\\(?:geqslant|geq|ge)(?![a-zA-Z])|>=|≧", r"\\ge "),
+    (r"\\(?:neq|ne|not\s*=)(?![a-zA-Z])|!=", r"\\neq "),
+    (r"\\lt(?![a-zA-Z])", "<"),
+    (r"\\gt(?![a-zA-Z])", ">"),
+    (r"\\(?:varnothing|oslash|O)(?![a-zA-Z])|\\\{\s*\\\}|\\lbrace\s*\\rbrace", r"\\emptyset "),
+    (r"\\lbrace(?![a-zA-Z])", r"\\{"),
+    (r"\\rbrace(?![a-zA-Z])", r"\\}"),
+    (r"\\(?:bigcup)(?![a-zA-Z])", r"\\cup"),
+    (r"\\(?:approxeq|simeq|thickapprox)(?![a-zA-Z])", r"\\approx"),
+    (r"\\(?:c|d|l)?dots[cbm]?(?![a-zA-Z])|\.\.\.", r"\\ldots "),
+    (r"(?<![a-zA-Z\\])pi(?![a-zA-Z])", r"\\pi "),
+    (r"(?<![a-zA-Z\\])(?:infinity|inf)(?![a-zA-Z])|\+\s*\\infty", r"\\infty "),
+    (
+        r"(?<![a-zA-Z])\s*\\text\{\s*(?:percent|percentage|pct)\s*\}|\s*\b(?:percent|percentage|pct)\b|\s*(?<!\\)%",
+        r"\\%",
+    ),
+    (r"(?<=\d)\s*\\%", r"\\%"),
+    (r"(?<![\w.}])(-?)(\d+) (\d+)/(\d+)(?![\w.])", r"\1(\2+\\frac{\3}{\4})"),
+    (r"(?<![\w.}^])(\d+)\s*\\frac\{(\d+)\}\{(\d+)\}(?!\^)", r"(\1+\\frac{\2}{\3})"),
+    (r"(?<![\w.}])(\d+(?:\.\d+)?)[eE]([+-]?\d{1,4})(?![\w.])", r"\1\\times 10^{\2}"),
+    (r"(?<![\d.])\.(?=\d)", "0."),
+    (r"\A\s*=\s*", ""),
+    (r"\A\s*(?:\\text\{)?\s*(?:the set of )?(?:all real numbers|all reals|real numbers)\s*\}?\s*\Z", r"\\mathbb{R}"),
+    (r"\s+", " "),
+)
+_COMPILED = tuple((re.compile(pattern), replacement) for pattern, replacement in _RULES)
+
+_DOUBLED = re.compile(r"\\\\(?=[a-zA-Z{}()])")  # a file that was escaped twice
+_INTRODUCTION = re.compile(
+    r"\A(?:(?:(?:so |thus,? |therefore,? )?the )?(?:final )?(?:answer|solution)s?(?: is| are|:)\s*:?"
+    r"|(?:最终)?答案[是为]?:?)\s*",
+    re.IGNORECASE,
+)
+_LAST_STOP = re.compile(r"(?<![\\.])(?:\.{1,2}|[,;])\Z")  # but not the dots of 0.333... or the \; that is a space
+_SPACES = re.compile(r"(?:\s|~|\\[,;:!\s]|\\\\)+\Z")
+_PLAIN = re.compile(r"-?[0-9]{1,60}")
+
+
+@lru_cache(maxsize=65536)
+def canonical(answer: str) -> str:
+    r"""Write an answer in the one way that all spellings of it share.
+
+    >>> canonical(r"$\dfrac\pi 2.$"), canonical(r"29,\!322"), canonical("3 1/2"), canonical("18％")
+    ('\\frac{\\pi}{2}', '29322', '(3+\\frac{1}{2})', '18\\%')
+    """
+    if _PLAIN.fullmatch(answer):
+        return answer
+    answer = _trimmed(answer.replace("\\$", "").translate(_CHARACTERS))
+    if "\\\\begin" in answer:
+        answer = answer.replace("\\\\", "\\")
+    elif "\\begin" not in answer:
+        answer = _DOUBLED.sub(r"\\", answer)
+    for pattern, replacement in _COMPILED:
+        answer = pattern.sub(_COMPUTED.get(replacement, replacement), answer)
+    return _unbraced(_trimmed(_INTRODUCTION.sub("", answer.strip())))
+
+
+def _join(match: re.Match[str]) -> str:
+    return match[0].replace(" ", "").replace(",", "")
+
+
+def _circle(match: re.Match[str]) -> str:
+    return chr(ord("①") - 1 + int(match[1]))
+
+
+_COMPUTED = {"<join>": _join, "<circle>": _circle}
+
+
+def _trimmed(answer: str) -> str:
+    """Take the end of a sentence off: stops, commas, and blanks of every kind."""
+    return _SPACES.sub("", _LAST_STOP.sub("", _SPACES.sub("", answer.strip()))).strip()
+
+
+def _unbraced(answer: str) -> str:
+    """Take off braces around the whole: TeX does not print them."""
+    while answer.startswith("{") and _closes_at(answer) == len(answer) - 1:
+        answer = answer[1:-1].strip()
+    return answer
+
+
+def _closes_at(answer: str) -> int:
+    """Return where the brace closes that opens the answer, -1 for nowhere."""
+    depth = 0
+    for match in re.finditer(r"\\.|[{}]", answer):
+        depth += {"{": 1, "}": -1}.get(match[0], 0)
+        if depth == 0:
+            return match.start() if match.start() else -1
+    return -1

@@ -1,0 +1,120 @@
+"""Where things lie in a run's folder, who writes into it, and `run.json`."""
+
+import contextlib
+import json
+import math
+import os
+from pathlib import Path
+from typing import IO, Any
+
+try:
+    import fcntl
+except ImportError:  # Windows: no lock, so only a finished or started run is told from a free folder
+    fcntl = None  # type: ignore[assignment]
+
+
+class FolderTakenError(Exception):
+    """Another process writes into this folder."""
+
+
+class RunFolder:
+    """Paths of a run, and the record of what was asked and found.
+
+    Args:
+        path: The folder; it need not exist yet.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.config = self.path / "config.yaml"
+        self.run = self.path / "run.json"
+        self.metrics = self.path / "metrics.jsonl"
+        self.completions = self.path / "completions"
+        self.plots = self.path / "plots"
+        self.checkpoints = self.path / "checkpoints"
+        self.final = self.path / "final"
+        self.held_out = self.path / "held_out.jsonl"
+        self.offenders = self.path / "verify_offenders.jsonl"
+        self.readme = self.path / "README.md"
+        self._lock = self.path / ".lock"
+        self._held: IO[str] | None = None
+
+    def claim(self) -> None:
+        """Make the folder this process's own until it ends, however it ends.
+
+        Raises:
+            FolderTakenError: Another process has it; of two that start at once, one gets it.
+            OSError: It cannot be written.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        file = self._lock.open("a")
+        if not _locked(file):
+            file.close()
+            raise FolderTakenError(str(self.path))
+        self._held = file
+
+    def release(self) -> None:
+        """Give the folder back, if this process has it."""
+        if self._held is not None:
+            self._lock.unlink(missing_ok=True)
+            self._held.close()
+            self._held = None
+
+    def is_written(self) -> bool:
+        """Whether a process that has claimed this folder is alive, as far as this machine can tell."""
+        try:
+            with self._lock.open() as file:
+                return not _locked(file)
+        except OSError:
+            return False
+
+    def read(self) -> dict[str, Any]:
+        """Return `run.json`, `{}` where there is none."""
+        try:
+            run = json.loads(self.run.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return run if isinstance(run, dict) else {}
+
+    def update(self, **entries: Any) -> dict[str, Any]:
+        """Add entries to `run.json`; a reader finds the old file or the new one, never half of one."""
+        run = {**self.read(), **entries}
+        write_whole(self.run, json.dumps(finite(run), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+        return run
+
+    def last_checkpoint(self) -> Path | None:
+        """The checkpoint written last, None where none was: after going back to one, a higher number may be older."""
+        found = list(self.checkpoints.glob("checkpoint-*[0-9]/trainer_state.json"))
+        return max(found, key=lambda path: path.stat().st_mtime).parent if found else None
+
+
+def finite(value: Any) -> Any:
+    """The same record with None for a NaN or an infinity, which JSON has not."""
+    if isinstance(value, dict):
+        return {key: finite(part) for key, part in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that is there in whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            part.unlink()
+
+
+def _locked(file: IO[str]) -> bool:
+    """Lock a file for as long as it is open; False where another process has done so."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True

@@ -1,0 +1,67 @@
+"""The golden file: pairs whose verdicts are mathematics and stated policy. An upgrade that flips one fails here."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from rewards import verify
+from rewards._judge import by_algebra, judge
+from rewards._normal import Undecided, quick
+
+ROWS = [
+    json.loads(line)
+    for line in Path(__file__).with_name("golden.jsonl").read_text(encoding="utf-8").split("\n")
+    if line
+]
+ASYMMETRIC = {"box", "lenient", "unreadable"}  # kinds that are about texts, not about two answers
+
+
+def name(row):
+    return f"{row['kind']}: {row['gold']} | {row['text']} ({row['reason']})"
+
+
+def extraction(row):
+    return row.get("extraction", "boxed")
+
+
+@pytest.mark.parametrize("kind", sorted({row["kind"] for row in ROWS}))
+def test_every_golden_verdict_holds(kind):
+    rows = [row for row in ROWS if row["kind"] == kind]
+    wrong = [name(row) for row in rows if judge(row["gold"], row["text"], extraction(row)) != row["verdict"]]
+    assert not wrong
+
+
+def test_quick_decides_as_algebra_does():
+    decided = 0
+    for row in ROWS:
+        verdict = quick(row["gold"], row["text"], extraction=extraction(row))
+        if not isinstance(verdict, Undecided):
+            decided += 1
+            assert verdict == by_algebra(row["gold"], row["text"], extraction(row)), name(row)
+    assert decided > 100  # or this says nothing
+
+
+def test_verify_gives_the_golden_verdicts():
+    boxed = [row for row in ROWS if extraction(row) == "boxed"]
+    assert verify([r["gold"] for r in boxed], [r["text"] for r in boxed]) == [r["verdict"] for r in boxed]
+
+
+def test_equality_is_symmetric():
+    """But for two kinds of gold: an equation, which its right side alone does not answer, and a choice."""
+    rows = [row for row in ROWS if row["kind"] not in ASYMMETRIC | {"choice", "equation"}]
+    for row in rows:
+        answer = row["text"].removeprefix("So it is $\\boxed{").removesuffix("}$.")
+        turned = judge(answer, f"\\boxed{{{row['gold']}}}")
+        assert turned in (row["verdict"], None), name(row)
+
+
+def test_the_golden_file_is_what_it_says():
+    assert len(ROWS) >= 250
+    assert all(row["reason"] and row["verdict"] in (0.0, 1.0, None) for row in ROWS)
+    pairs = Counter((row["gold"], row["text"], extraction(row)) for row in ROWS)
+    assert not [pair for pair, count in pairs.items() if count > 1]
+    for kind in {row["kind"] for row in ROWS} - ASYMMETRIC:
+        verdicts = {row["verdict"] for row in ROWS if row["kind"] == kind}
+        assert verdicts >= {0.0, 1.0} or kind == "typesetting", kind

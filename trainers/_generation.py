@@ -1,0 +1,95 @@
+"""What a generation produced, for metrics and for callbacks that look at completions."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from transformers import TrainerCallback
+
+
+@dataclass(frozen=True)
+class Generation:
+    """Completions of one generation over all processes, N rows in group order.
+
+    Attributes:
+        step: The first optimizer step that trains on it, from 1.
+        group_size: Completions of each prompt, which are neighbours.
+        prompts: Texts or chat messages.
+        completions: Likewise.
+        golds: The column `answer`, None without one.
+        rewards: Of each reward function; NaN where it did not apply.
+        reward: Their weighted sum; NaN where none applied.
+        advantages: As logged, before any weighting of groups.
+        lengths: Generated tokens, the end token once.
+        truncated: Whether it was cut at the limit.
+    """
+
+    step: int
+    group_size: int
+    prompts: list[Any]
+    completions: list[Any]
+    golds: list[str | None]
+    rewards: dict[str, list[float]]
+    reward: list[float]
+    advantages: list[float]
+    lengths: list[int]
+    truncated: list[bool]
+
+    @classmethod
+    def of(
+        cls,
+        state: Any,
+        logs: dict[str, Any],
+        golds: list[str | None],
+        rewards: dict[str, Tensor],
+        reward: Tensor,
+        lengths: Tensor,
+        truncated: Tensor,
+    ) -> Self:
+        """Out of the trainer's state, what TRL has logged of the generation, and (groups, group_size) tensors."""
+        return cls(
+            step=state.global_step + 1,
+            group_size=reward.size(1),
+            prompts=list(logs["prompt"]),
+            completions=list(logs["completion"]),
+            golds=golds,
+            rewards={name: column.flatten().tolist() for name, column in rewards.items()},
+            reward=reward.flatten().tolist(),
+            advantages=list(logs["advantages"]),
+            lengths=lengths.flatten().tolist(),
+            truncated=truncated.tolist(),
+        )
+
+
+class RolloutCallback(TrainerCallback):
+    """A callback that is also shown every generation of training, on every process."""
+
+    def on_generation(self, args: Any, state: Any, generation: Generation) -> None:
+        """Called after rewards and advantages are known, before the first step trains on them."""
+
+
+def group_metrics(accuracy: Tensor | None, lengths: Tensor, signal: Tensor) -> dict[str, float]:
+    """What users ask of a run: which groups can teach, and how long right and wrong answers are.
+
+    Args:
+        accuracy: (groups, group_size), 1 right, 0 wrong, NaN could not be graded, which is neither; None without it.
+        lengths: (groups, group_size), generated tokens.
+        signal: (groups,), whether rewards differ.
+
+    Returns:
+        Means over groups, or over completions for lengths; NaN where there is none.
+    """
+    metrics = {"groups/effective": signal.double().mean().item()}
+    if accuracy is None:
+        return metrics
+    correct, wrong = accuracy > 0.5, accuracy <= 0.5
+    for name, kind, rows in (("all_correct", "correct", correct), ("all_wrong", "incorrect", wrong)):
+        metrics[f"groups/{name}"] = rows.all(1).double().mean().item()
+        metrics[f"completions/mean_length_{kind}"] = lengths[rows].double().mean().item()
+    return metrics
+
+
+def total_reward(rewards: Tensor, weights: Tensor) -> Tensor:
+    """Weighted sum (N,) of the reward functions (N, F), as TRL forms it; NaN where every function said None."""
+    return (rewards * weights).nansum(1).masked_fill(rewards.isnan().all(1), torch.nan)
