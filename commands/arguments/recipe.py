@@ -69,6 +69,7 @@ def read_recipe(path: str | None) -> Recipe:
 def _lines(text: str, path: str) -> dict[str, int]:
     """The line of each key; YAML itself lets the last of two win without a word."""
     mapping = yaml.compose(text, Loader=yaml.SafeLoader)
+    assert isinstance(mapping, yaml.MappingNode)  # `read` has seen a dict
     lines: dict[str, int] = {}
     for key, _ in mapping.value:
         line = key.start_mark.line + 1
