@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 COMMANDS = {
     "train": "teach a model by group-relative RL; --method says how",
+    "filter-data": "keep the problems that a model can learn from: 2 to 5 of 8 solutions right",
     "show": "the story of a run from its folder: curves, samples, results",
     "verdict": "say why an answer counts as right or wrong: --gold, --text",
 }
@@ -25,7 +26,7 @@ def main(argv: list[str]) -> int:
     """Run a subcommand; exit code 0 = done, 2 = something for the user to mend, 130 = interrupted."""
     name = argv[0] if argv else "--help"
     if name not in COMMANDS:
-        listing = "\n".join(f"  {command:<8} {text}" for command, text in COMMANDS.items())
+        listing = "\n".join(f"  {command:<11} {text}" for command, text in COMMANDS.items())
         asked = name in ("-h", "--help")
         problem = "" if asked else f"{name!r} is not a command.\n\n"
         (sys.stdout if asked else sys.stderr).write(
@@ -33,7 +34,7 @@ def main(argv: list[str]) -> int:
         )
         return 0 if asked and argv else 2
     _quiet_libraries()
-    command = importlib.import_module(f"commands.{name}")
+    command = importlib.import_module(f"commands.{name.replace('-', '_')}")
     from errors import UserError
 
     try:

@@ -26,7 +26,7 @@ import torch  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 
 from data import PROMPTS, render_prompt  # noqa: E402
-from evaluation.sampling import complete  # noqa: E402
+from evaluation.sampling import Request, Sampling, TransformersEngine, sample_seed  # noqa: E402
 from evaluation.statistics import paired_difference  # noqa: E402
 from rewards import verify  # noqa: E402
 from runs.folder import RunFolder  # noqa: E402
@@ -70,13 +70,13 @@ def sample_final(run: Path, seed: int) -> dict[str, list[float]]:
     """
     kept = run / "sampled.json"
     if not kept.exists():
-        torch.manual_seed(seed)
         torch.set_num_threads(1)
         model = AutoModelForCausalLM.from_pretrained(run / "final")
         tokenizer = AutoTokenizer.from_pretrained(run / "final")
         rows = [json.loads(line) for line in (run / "held_out.jsonl").open()]
         prompts = [render_prompt(PROMPTS["plain"](row["problem"]), tokenizer) for row in rows]
-        completions = complete(model, tokenizer, prompts, max_new_tokens=128, temperature=1.0, batch_size=200)
+        requests = [Request(prompt, sample_seed(seed, prompt, 0)) for prompt in prompts]
+        completions = TransformersEngine(model, tokenizer, 200).complete(requests, Sampling(128, temperature=1.0))
         verdicts = verify([row["answer"] for row in rows], [c.text for c in completions])
         columns = {"correct": [v or 0.0 for v in verdicts], "length": [float(c.length) for c in completions]}
         kept.write_text(json.dumps(columns))

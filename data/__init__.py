@@ -10,8 +10,10 @@ import datasets
 
 from data import arithmetic
 from data._load import load
+from data._pass_rates import PassRates
 from data._problems import Problems, fingerprint
 from data._prompts import PROMPTS, as_text, build_prompts, drop_long, prompt_length, render_prompt
+from data.difficulty import Zone, certain_draws, classify, expected_draws, verdict_so_far
 from data.gsm8k import load_gsm8k
 from data.hendrycks_math import load_math, load_math500
 from errors import DataError
@@ -72,12 +74,18 @@ __all__ = [
     "DATASETS",
     "DataError",
     "PROMPTS",
+    "PassRates",
     "Problems",
+    "Zone",
     "as_text",
     "build_prompts",
+    "certain_draws",
+    "classify",
     "drop_long",
+    "expected_draws",
     "fingerprint",
     "load_problems",
     "prompt_length",
     "render_prompt",
+    "verdict_so_far",
 ]

@@ -17,7 +17,7 @@ from data import render_prompt
 from data._arithmetic_corpus import with_hints
 from data._arithmetic_families import FAMILIES
 from data.arithmetic import problems
-from evaluation.sampling import complete
+from evaluation.sampling import Request, Sampling, TransformersEngine, sample_seed
 from evaluation.statistics import mean_at_n
 
 MAX_NEW_TOKENS = 160
@@ -56,14 +56,9 @@ def sample(
     """
     k = n or 1
     asked = [render_prompt([*turns, {"role": "user", "content": row["problem"]}], tokenizer) for row in rows]
-    completions = complete(
-        model,
-        tokenizer,
-        [prompt for prompt in asked for _ in range(k)],
-        max_new_tokens=MAX_NEW_TOKENS,
-        temperature=0.0 if n is None else 1.0,
-        batch_size=256,
-    )
+    requests = [Request(prompt, sample_seed(0, prompt, index)) for prompt in asked for index in range(k)]
+    sampling = Sampling(MAX_NEW_TOKENS, temperature=0.0 if n is None else 1.0)
+    completions = TransformersEngine(model, tokenizer, batch_size=256).complete(requests, sampling)
     right = [last_boxed(c.text) == rows[i // k]["answer"] for i, c in enumerate(completions)]
     tokens = [c.length for c in completions]
     return [Sampled(row, right[i * k : i * k + k], tokens[i * k : i * k + k]) for i, row in enumerate(rows)]

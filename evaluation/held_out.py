@@ -7,7 +7,7 @@ from typing import Any
 import datasets
 from accelerate.utils import gather_object
 
-from evaluation.sampling import complete
+from evaluation.sampling import Request, Sampling, TransformersEngine
 from evaluation.statistics import Difference, mean_at_n, paired_difference
 from rewards import verify
 
@@ -65,15 +65,8 @@ def measure(
     """
     rank, processes = share
     mine = range(rank, len(prompts), processes)
-    completions = complete(
-        model,
-        tokenizer,
-        [prompts[i] for i in mine],
-        max_new_tokens=max_new_tokens,
-        batch_size=batch_size,
-        special_tokens=getattr(tokenizer, "chat_template", None) is None,
-        progress=progress,
-    )
+    engine = TransformersEngine(model, tokenizer, batch_size)
+    completions = engine.complete([Request(prompts[i]) for i in mine], Sampling(max_new_tokens), progress)
     answers = problems["answer"]
     verdicts = verify([answers[i] for i in mine], [completion.text for completion in completions])
     rows = [

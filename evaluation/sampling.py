@@ -1,14 +1,54 @@
-"""Completions of prompts by a model in memory."""
+"""Completions of prompts: what is asked, what comes back, and the engine that every machine has.
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+`evaluation.vllm` has two more. All of them take requests whose samples have seeds of their own; how far that
+makes a sample repeatable is each engine's `repeatable`.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 import torch
+from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
+from evaluation._seeded import SeededChoice, sample_seed
 
 # A checkpoint's own generation config must not leak into a measurement (Qwen2.5 ships repetition_penalty 1.05).
-GREEDY = {"do_sample": False, "temperature": None, "top_k": None, "top_p": None}
-SAMPLE = {"do_sample": True, "top_k": 0, "top_p": 1.0}
-PLAIN = {"num_beams": 1, "repetition_penalty": 1.0}
+PLAIN = {
+    "do_sample": False,
+    "temperature": None,
+    "top_k": None,
+    "top_p": None,
+    "num_beams": 1,
+    "repetition_penalty": 1.0,
+}
+
+
+class Request(NamedTuple):
+    """One completion that is wanted: a rendered prompt, and the seed that its sample is drawn by."""
+
+    prompt: str
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to decode.
+
+    Attributes:
+        max_new_tokens: Longest completion, in tokens.
+        temperature: 0 decodes greedily.
+        top_p: Smallest set of tokens with this probability; 1 for all.
+        top_k: Most likely tokens; 0 for all.
+        stop: Texts that end a completion, which keeps them.
+    """
+
+    max_new_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    stop: tuple[str, ...] = ()
 
 
 class Completion(NamedTuple):
@@ -19,69 +59,134 @@ class Completion(NamedTuple):
     truncated: bool
 
 
-@torch.no_grad()
-def complete(
-    model: Any,
-    tokenizer: Any,
-    prompts: Sequence[str],
-    *,
-    max_new_tokens: int,
-    temperature: float = 0.0,
-    batch_size: int = 64,
-    special_tokens: bool = False,
-    progress: Callable[[int], object] = lambda done: None,
-) -> list[Completion]:
-    """Complete prompts in batches of similar length.
+class Engine(Protocol):
+    """Something that completes prompts.
+
+    Attributes:
+        batch_size: Requests it works on at once: fewer leave it idle.
+        repeatable: When the same request gives the same text, as a sentence for the record.
+    """
+
+    batch_size: int
+    repeatable: str
+
+    def complete(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
+        """Complete requests, and return as many completions in their order."""
+        ...
+
+
+class TransformersEngine:
+    """`generate` of a model in memory, in batches.
 
     Args:
-        model: A causal language model with `generate`.
+        model: A causal language model, unwrapped.
         tokenizer: Its tokenizer, with a pad token.
-        prompts: Rendered texts.
-        max_new_tokens: Longest completion, in tokens.
-        temperature: 0 decodes greedily; else sampling from the whole vocabulary.
-        batch_size: Prompts at once.
-        special_tokens: Whether the tokenizer adds its own (a first token, say), which a chat template has written.
-        progress: Called with the number of prompts just finished.
-
-    Returns:
-        One completion per prompt, in their order.
+        batch_size: Requests at once.
     """
-    sampling = {**SAMPLE, "temperature": temperature} if temperature else GREEDY
-    ends = _end_ids(model, tokenizer)
-    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
-    results: list[Completion | None] = [None] * len(prompts)
-    training = model.training
-    model.eval()
-    for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size]
-        texts = [prompts[i] for i in chosen]
-        inputs = tokenizer(
-            texts, return_tensors="pt", padding=True, padding_side="left", add_special_tokens=special_tokens
+
+    repeatable = (
+        "A sample depends on its own seed, not on those beside it; in another batch its probabilities differ by "
+        "rounding, which changes one token in about a million."
+    )
+
+    def __init__(self, model: Any, tokenizer: Any, batch_size: int = 64):
+        self.model, self.tokenizer, self.batch_size = model, tokenizer, batch_size
+
+    @torch.no_grad()
+    def complete(
+        self,
+        requests: Sequence[Request],
+        sampling: Sampling,
+        progress: Callable[[int], object] = lambda done: None,
+    ) -> list[Completion]:
+        """Complete requests in batches of similar length.
+
+        Args:
+            requests: Prompts and seeds.
+            sampling: How.
+            progress: Called with the number of requests just finished.
+
+        Returns:
+            One completion per request, in their order.
+        """
+        order = sorted(range(len(requests)), key=lambda i: len(requests[i].prompt))
+        results: dict[int, Completion] = {}
+        training = self.model.training
+        self.model.eval()
+        try:
+            for start in range(0, len(order), self.batch_size):
+                chosen = order[start : start + self.batch_size]
+                completed = self._batch([requests[i] for i in chosen], sampling)
+                results |= dict(zip(chosen, completed, strict=True))
+                progress(len(chosen))
+        finally:
+            self.model.train(training)
+        return [results[i] for i in range(len(requests))]
+
+    def _batch(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
+        inputs = self.tokenizer(
+            [request.prompt for request in requests],
+            return_tensors="pt",
+            padding=True,
+            padding_side="left",
+            add_special_tokens=_adds_special_tokens(self.tokenizer),
         )
-        ids = model.generate(
-            input_ids=inputs["input_ids"].to(model.device),
-            attention_mask=inputs["attention_mask"].to(model.device),
-            max_new_tokens=max_new_tokens,
+        ends = end_ids(self.model, self.tokenizer)
+        ids = self.model.generate(
+            input_ids=inputs["input_ids"].to(self.model.device),
+            attention_mask=inputs["attention_mask"].to(self.model.device),
+            max_new_tokens=sampling.max_new_tokens,
             eos_token_id=ends,
-            pad_token_id=tokenizer.pad_token_id,
+            pad_token_id=self.tokenizer.pad_token_id,
+            logits_processor=_chain(sampling, [request.seed for request in requests]),
+            **({"stop_strings": list(sampling.stop), "tokenizer": self.tokenizer} if sampling.stop else {}),
             **PLAIN,
-            **sampling,
         )
-        for i, row in zip(chosen, ids[:, inputs["input_ids"].size(1) :].tolist(), strict=True):
-            results[i] = _completion(row, ends, tokenizer)
-        progress(len(chosen))
-    model.train(training)
-    return [result for result in results if result is not None]
+        new = ids[:, inputs["input_ids"].size(1) :].tolist()
+        return [self._completion(row, ends, sampling) for row in new]
+
+    def _completion(self, ids: list[int], ends: Iterable[int], sampling: Sampling) -> Completion:
+        stop = next((t + 1 for t, token in enumerate(ids) if token in ends), None)
+        text = self.tokenizer.decode(ids[:stop], skip_special_tokens=True)
+        if not any(mark in text for mark in sampling.stop):
+            return Completion(text, stop or len(ids), truncated=stop is None)
+        # Rows that met a stop text are filled up with pads, which may be a token that no row ends with.
+        length = 1 + bisect_left(range(1, len(ids)), True, key=lambda n: self._stopped(ids[:n], sampling.stop))
+        return Completion(text, length, truncated=False)
+
+    def _stopped(self, ids: list[int], stop: Sequence[str]) -> bool:
+        text = self.tokenizer.decode(ids, skip_special_tokens=True)
+        return any(mark in text for mark in stop)
 
 
-def _completion(ids: list[int], ends: list[int], tokenizer: Any) -> Completion:
-    stop = next((t + 1 for t, token in enumerate(ids) if token in ends), None)
-    text = tokenizer.decode(ids[:stop], skip_special_tokens=True)
-    return Completion(text, stop or len(ids), truncated=stop is None)
+def _chain(sampling: Sampling, seeds: Sequence[int]) -> LogitsProcessorList:
+    chain = LogitsProcessorList()
+    if sampling.temperature == 0:
+        return chain
+    chain.append(TemperatureLogitsWarper(sampling.temperature))
+    if sampling.top_k:
+        chain.append(TopKLogitsWarper(sampling.top_k))
+    if sampling.top_p < 1:
+        chain.append(TopPLogitsWarper(sampling.top_p))
+    chain.append(SeededChoice(seeds, sampling.max_new_tokens))
+    return chain
 
 
-def _end_ids(model: Any, tokenizer: Any) -> list[int]:
+def prompt_ids(tokenizer: Any, prompts: Sequence[str]) -> list[list[int]]:
+    """Return the tokens of rendered prompts."""
+    return tokenizer(list(prompts), add_special_tokens=_adds_special_tokens(tokenizer))["input_ids"]
+
+
+def _adds_special_tokens(tokenizer: Any) -> bool:
+    """Whether the tokenizer puts its own first token before a prompt; a chat template has written it already."""
+    return getattr(tokenizer, "chat_template", None) is None
+
+
+def end_ids(model: Any, tokenizer: Any) -> list[int]:
     """Every token that ends a completion, as the trainer takes them: the model's and the tokenizer's."""
     declared = model.generation_config.eos_token_id
     ids = declared if isinstance(declared, list) else [declared]
     return sorted({i for i in [*ids, tokenizer.eos_token_id] if i is not None})
+
+
+__all__ = ["Completion", "Engine", "Request", "Sampling", "TransformersEngine", "end_ids", "prompt_ids", "sample_seed"]

@@ -17,25 +17,17 @@ class FolderTakenError(Exception):
     """Another process writes into this folder."""
 
 
-class RunFolder:
-    """Paths of a run, and the record of what was asked and found.
+class Folder:
+    """A folder that one command at a time writes into, and its record.
 
     Args:
         path: The folder; it need not exist yet.
+        record: Name of the file that says what was asked and found.
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path, record: str):
         self.path = Path(path)
-        self.config = self.path / "config.yaml"
-        self.run = self.path / "run.json"
-        self.metrics = self.path / "metrics.jsonl"
-        self.completions = self.path / "completions"
-        self.plots = self.path / "plots"
-        self.checkpoints = self.path / "checkpoints"
-        self.final = self.path / "final"
-        self.held_out = self.path / "held_out.jsonl"
-        self.offenders = self.path / "verify_offenders.jsonl"
-        self.readme = self.path / "README.md"
+        self.run = self.path / record
         self._lock = self.path / ".lock"
         self._held: IO[str] | None = None
 
@@ -69,7 +61,7 @@ class RunFolder:
             return False
 
     def read(self) -> dict[str, Any]:
-        """Return `run.json`, `{}` where there is none."""
+        """Return the record, `{}` where there is none."""
         try:
             run = json.loads(self.run.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -77,10 +69,30 @@ class RunFolder:
         return run if isinstance(run, dict) else {}
 
     def update(self, **entries: Any) -> dict[str, Any]:
-        """Add entries to `run.json`; a reader finds the old file or the new one, never half of one."""
+        """Add entries to the record; a reader finds the old file or the new one, never half of one."""
         run = {**self.read(), **entries}
         write_whole(self.run, json.dumps(finite(run), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
         return run
+
+
+class RunFolder(Folder):
+    """Paths of a training run.
+
+    Args:
+        path: The folder; it need not exist yet.
+    """
+
+    def __init__(self, path: str | Path):
+        super().__init__(path, "run.json")
+        self.config = self.path / "config.yaml"
+        self.metrics = self.path / "metrics.jsonl"
+        self.completions = self.path / "completions"
+        self.plots = self.path / "plots"
+        self.checkpoints = self.path / "checkpoints"
+        self.final = self.path / "final"
+        self.held_out = self.path / "held_out.jsonl"
+        self.offenders = self.path / "verify_offenders.jsonl"
+        self.readme = self.path / "README.md"
 
     def last_checkpoint(self) -> Path | None:
         """The checkpoint written last, None where none was: after going back to one, a higher number may be older."""

@@ -1,20 +1,18 @@
 """From a data set's name to the prompts of a run, all of it before any weights are loaded."""
 
 import textwrap
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any
 
 import datasets
-from transformers import AutoConfig, AutoTokenizer
 
 from commands.arguments.batch import BatchPlan, check_batch
 from commands.arguments.settings import Settings
+from commands.prompts import ModelFiles, say_block, worded
 from commands.terminal.console import say
 from commands.training.example import example_lines
-from data import Problems, as_text, build_prompts, drop_long, load_problems, prompt_length
+from data import Problems, load_problems
 from errors import UserError
 from rewards import REWARDS, golds_are_parsable
 
@@ -44,7 +42,8 @@ def prepare(settings: Settings) -> Task:
     Raises:
         UserError, DataError: Anything about model name, data or batch arithmetic that cannot work.
     """
-    arguments, tokenizer = settings.arguments, load_tokenizer(settings)
+    arguments, files = settings.arguments, model_files(settings)
+    tokenizer = files.tokenizer()
     problems = _load(settings, "data", arguments.dataset_name, arguments.dataset_split, arguments.max_problems)
     if not any(problems.dataset["answer"]):
         _forget_answers(settings)
@@ -53,10 +52,11 @@ def prepare(settings: Settings) -> Task:
     train = _worded(settings, train, tokenizer)
     if held_out is not None:
         held_out = _worded(settings, held_out, tokenizer)
-    _check_context(settings, [*train["prompt"], *(held_out["prompt"] if held_out is not None else [])], tokenizer)
+    prompts = [*train["prompt"], *(held_out["prompt"] if held_out is not None else [])]
+    files.check_context(prompts, tokenizer, settings.max_new_tokens, "--max_completion_length")
     plan = check_batch(settings.trainer, len(train))
-    _say_block("example", example_lines(train[0], tokenizer))
-    _say_block("batch", plan.lines())
+    say_block("example", example_lines(train[0], tokenizer))
+    say_block("batch", plan.lines())
     description = {
         "name": problems.source,
         "problems": len(train),
@@ -67,34 +67,16 @@ def prepare(settings: Settings) -> Task:
     return Task(train, held_out, description, plan, tokenizer)
 
 
-def _say_block(label: str, lines: list[str]) -> None:
-    """Lines under a label in the margin."""
-    for line in lines:
-        say(f"{label:9} {line}")
-        label = ""
+def model_files(settings: Settings) -> ModelFiles:
+    """Where the model is that shall be trained."""
+    return ModelFiles(settings.model_name, settings.model.model_revision, settings.trainer.trust_remote_code)
 
 
-def load_tokenizer(settings: Settings) -> Any:
-    """The model's tokenizer, which costs little and is all that checking the data needs."""
-    with _model_files(settings):
-        return AutoTokenizer.from_pretrained(
-            settings.model_name,
-            revision=settings.model.model_revision,
-            trust_remote_code=settings.trainer.trust_remote_code,
-        )
-
-
-@contextmanager
-def _model_files(settings: Settings) -> Iterator[None]:
-    """Tell what goes wrong with the files of a model like any other wrong argument."""
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"no model could be loaded from --model_name_or_path {settings.model_name}: "
-            f"{str(error).splitlines()[0]} Name a Hub id (online, or already in the cache) or a local folder with "
-            "config, weights and tokenizer."
-        ) from error
+def _worded(settings: Settings, dataset: datasets.Dataset, tokenizer: Any) -> datasets.Dataset:
+    arguments = settings.arguments
+    assert arguments.prompt_style is not None, "parse() chooses one"
+    style, system = arguments.prompt_style, arguments.system_prompt
+    return worded(dataset, tokenizer, style=style, system=system, max_prompt_length=arguments.max_prompt_length)[0]
 
 
 def _forget_answers(settings: Settings) -> None:
@@ -123,7 +105,7 @@ def _load(settings: Settings, role: str, name: str, split: str | None, first: in
     dataset = problems.dataset if first is None else problems.dataset.select(range(min(first, len(problems.dataset))))
     of = f"{len(dataset):,} of " if len(dataset) < len(problems.dataset) else ""
     account = f"{name}: {of}{len(problems.dataset):,} problems; {'; '.join(problems.mapping)}"
-    _say_block(role, textwrap.wrap(account, 90, break_on_hyphens=False))
+    say_block(role, textwrap.wrap(account, 90, break_on_hyphens=False))
     readable = golds_are_parsable(list(dataset["answer"])) if settings.trainer.needs_answers else []
     bad = [i for i, good in enumerate(readable) if not good]
     if bad:
@@ -162,38 +144,3 @@ def _gradable(held_out: datasets.Dataset) -> datasets.Dataset | None:
         return held_out
     say(f"          {len(held_out) - len(good)} of {len(held_out)} held-out problems cannot be graded: not measured")
     return held_out.select(good) if len(good) > 1 else None
-
-
-def _worded(settings: Settings, dataset: datasets.Dataset, tokenizer: Any) -> datasets.Dataset:
-    """Add prompts, drop those that are too long."""
-    arguments = settings.arguments
-    assert arguments.prompt_style is not None, "parse() chooses one"
-    dataset = build_prompts(dataset, arguments.prompt_style, system=arguments.system_prompt)
-    if tokenizer.chat_template is None:
-        say("          the model has no chat template: prompts are plain text, Question: … Answer:")
-        texts = [as_text(prompt) for prompt in dataset["prompt"]]
-        dataset = dataset.remove_columns("prompt").add_column("prompt", texts)
-    dataset, dropped = drop_long(dataset, tokenizer, arguments.max_prompt_length)
-    if dropped:
-        rows = ", ".join(map(str, sorted(dropped)[:5])) + (", …" if len(dropped) > 5 else "")
-        limit = arguments.max_prompt_length
-        say(f"          {len(dropped)} prompts over {limit} tokens dropped (--max_prompt_length): rows {rows}")
-    return dataset
-
-
-def _check_context(settings: Settings, prompts: list[Any], tokenizer: Any) -> None:
-    """Prompt and completion must fit the positions that the model knows."""
-    with _model_files(settings):
-        config = AutoConfig.from_pretrained(
-            settings.model_name,
-            revision=settings.model.model_revision,
-            trust_remote_code=settings.trainer.trust_remote_code,
-        )
-    positions = getattr(config.get_text_config(), "max_position_embeddings", None)
-    longest = max(prompt_length(prompt, tokenizer) for prompt in prompts)
-    completion = settings.max_new_tokens
-    if positions is not None and longest + completion > positions:
-        raise UserError(
-            f"the longest prompt ({longest} tokens) and --max_completion_length {completion} do not fit the model's "
-            f"{positions} positions. Lower --max_completion_length to {positions - longest}, or --max_prompt_length."
-        )

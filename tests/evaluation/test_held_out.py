@@ -5,7 +5,13 @@ import torch
 from datasets import Dataset
 
 from evaluation.held_out import compare, measure
-from evaluation.sampling import Completion, complete
+from evaluation.sampling import Completion, Request, Sampling, TransformersEngine
+
+
+def complete(model, tokenizer, prompts, *, max_new_tokens, batch_size=64, **progress):
+    engine = TransformersEngine(model, tokenizer, batch_size)
+    return engine.complete([Request(prompt) for prompt in prompts], Sampling(max_new_tokens), **progress)
+
 
 PROMPTS = ["a", "a longer prompt", "b", "the longest prompt of them all", "c"]
 
@@ -55,6 +61,7 @@ def test_a_model_without_a_chat_template_gets_the_special_tokens_it_was_trained_
         )
         texts[template] = measure(tiny_model, tokenizer, problems, PROMPTS, max_new_tokens=6).texts
         wanted = [f"<|endoftext|>{p}" if template is None else p for p in PROMPTS]
+        tokenizer.chat_template = tiny.CHATML  # from here on nothing is added
         assert texts[template] == [c.text for c in complete(tiny_model, tokenizer, wanted, max_new_tokens=6)]
     assert texts[None] != texts[tiny.CHATML]
 

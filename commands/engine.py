@@ -1,0 +1,37 @@
+"""The engine that a command samples with, made when the first sample is needed."""
+
+from argparse import Namespace
+from collections.abc import Callable
+from functools import cache
+
+from accelerate import PartialState
+from transformers import AutoModelForCausalLM
+from transformers.utils.logging import disable_progress_bar
+
+from commands.prompts import ModelFiles
+from evaluation.sampling import Engine, TransformersEngine
+from evaluation.vllm import ServerEngine, VLLMEngine
+
+
+def engine_maker(options: Namespace, files: ModelFiles, tokenizer: object) -> Callable[[], Engine]:
+    """Return a function that loads the model the first time it is called.
+
+    Args:
+        options: With `engine`, `server`, `batch_size` and `dtype`.
+        files: The model's.
+        tokenizer: Its tokenizer.
+    """
+
+    @cache
+    def make() -> Engine:
+        if options.server:
+            return ServerEngine(options.server, files.name, tokenizer, options.batch_size)
+        if options.engine == "vllm":
+            settings = {"revision": files.revision, "trust_remote_code": files.trust_remote_code}
+            return VLLMEngine(files.name, tokenizer, options.batch_size, dtype=options.dtype, **settings)
+        disable_progress_bar()
+        with files.opened() as arguments:
+            model = AutoModelForCausalLM.from_pretrained(files.name, dtype=options.dtype, **arguments)
+        return TransformersEngine(model.to(PartialState().device), tokenizer, options.batch_size)
+
+    return make

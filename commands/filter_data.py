@@ -1,0 +1,76 @@
+"""`cli.py filter-data`: problems in, those that a model can learn from out."""
+
+import time
+from argparse import Namespace
+from collections.abc import Sequence
+
+import torch
+from accelerate import PartialState
+
+from commands.engine import engine_maker
+from commands.filtering.arguments import parse
+from commands.filtering.card import check_hub, push, write_card
+from commands.filtering.display import Bar, tell
+from commands.filtering.picture import draw_histogram
+from commands.filtering.pool import Pool, prepare
+from commands.filtering.record import begin
+from commands.filtering.result import assemble, write
+from commands.filtering.work import last_block, plan_blocks, work
+from commands.terminal.console import say
+from runs.samples import SampleFolder
+
+
+def main(argv: Sequence[str]) -> None:
+    """Run the command.
+
+    Raises:
+        UserError, DataError: The arguments or the data cannot work; nothing was written.
+    """
+    state = PartialState(cpu=not torch.accelerator.is_available())  # without the word, each process thinks it is alone
+    options = parse(argv)
+    if options.embedded and state.device.type == "cpu":
+        torch.set_num_threads(1)  # too small a model to share; `accelerate launch` asks for every core
+    check_hub(options)
+    pool = prepare(options)
+    with begin(options, pool, argv) as folder:
+        say(f"folder    {folder.path}")
+        state.wait_for_everyone()  # the folder is there; from here on nobody waits for anybody but the first
+        _draw(options, pool, folder, state)
+        if state.is_main_process:
+            _finish(options, pool, folder)
+
+
+def _draw(options: Namespace, pool: Pool, folder: SampleFolder, state: PartialState) -> None:
+    """Draw what is missing; the first process stays until all have finished."""
+    bar = Bar(len(pool.problems), options.samples, state.num_processes, state.is_main_process)
+    share = (state.process_index, state.num_processes)
+    try:
+        work(options, pool, folder, share, engine_maker(options, pool.files, pool.tokenizer), bar.show)
+        blocks = len(plan_blocks(options, pool))
+        while state.is_main_process and last_block(folder, blocks, options.max_problems) is None:
+            time.sleep(0.2)
+    except KeyboardInterrupt:
+        say(f"\nstopped; what was sampled is kept in {folder.path}. The same command goes on from there")
+        raise
+    finally:
+        bar.close()
+
+
+def _finish(options: Namespace, pool: Pool, folder: SampleFolder) -> None:
+    """Count, write, draw, tell, push."""
+    result = assemble(options, pool, folder)
+    write(result, pool, folder)
+    summary = result.summary
+    model = "the embedded model" if options.embedded else options.model
+    draw_histogram(
+        summary["histogram"],
+        options.low,
+        options.high,
+        f"{options.dataset}, {summary['problems']:,} problems, {model}",
+        folder.path / "histogram.png",
+    )
+    folder.update(zone={"samples": options.samples, "low": options.low, "high": options.high}, result=summary)
+    write_card(options, folder)
+    tell(summary, options, folder.path)
+    if options.push_to_hub:
+        say(f"pushed    {push(options, folder)}")

@@ -1,0 +1,1 @@
+"""What `cli.py filter-data` is made of."""
