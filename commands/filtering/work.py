@@ -73,7 +73,7 @@ def work(
             break
         samples = drawing.draw(
             block,
-            _wanted(options, zone, counts),
+            wanted_samples(options, zone, counts),
             batch_size=options.batch_size,
             progress=lambda batch: _count(found, len(batch), report),
         )
@@ -144,7 +144,7 @@ def _count(found: Progress, drawn: int, report: Callable[[Progress], None]) -> N
     report(found)
 
 
-def _wanted(options: Namespace, zone: Zone, counts: list[tuple[int, int]]) -> MoreSamples:
+def wanted_samples(options: Namespace, zone: Zone, counts: list[tuple[int, int]]) -> MoreSamples:
     """How many samples a problem needs: while its verdict is open and, if asked, it is likely enough to be learnable.
 
     Args:
