@@ -63,10 +63,8 @@ def savings(n: int) -> None:
             missed = sum(verdicts[i] == "learnable" for i in open_still)
             predicted = sum(final.chance(*counts[i], zone) for i in open_still)
             rule, at_best = ("exact", f"{best:.1%}") if least is None else (f"P = {least}", "")
-            saved = f"{1 - drawn / answers.size:.1%}"
-            print(
-                f"| {name} | {rule} | {saved} | {at_best} | {verdicts.count('learnable')} | {missed} | {predicted:.1f} |"
-            )
+            saved, learnable = f"{1 - drawn / answers.size:.1%}", verdicts.count("learnable")
+            print(f"| {name} | {rule} | {saved} | {at_best} | {learnable} | {missed} | {predicted:.1f} |")
 
 
 def draw(answers: np.ndarray, zone: Zone, least: float | None) -> list[tuple[int, int]]:

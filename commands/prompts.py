@@ -53,6 +53,12 @@ class ModelFiles:
         with self.opened() as arguments:
             return AutoTokenizer.from_pretrained(self.name, **arguments)
 
+    def positions(self) -> int | None:
+        """How many tokens the model knows at most, prompt and completion together."""
+        with self.opened() as arguments:
+            config = AutoConfig.from_pretrained(self.name, **arguments)
+        return getattr(config.get_text_config(), "max_position_embeddings", None)
+
     def check_context(self, prompts: Sequence[Any], tokenizer: Any, completion: int, option: str) -> None:
         """Hold prompt and completion to the positions that the model knows.
 
@@ -65,14 +71,14 @@ class ModelFiles:
         Raises:
             UserError: The longest does not fit.
         """
-        with self.opened() as arguments:
-            config = AutoConfig.from_pretrained(self.name, **arguments)
-        positions = getattr(config.get_text_config(), "max_position_embeddings", None)
+        positions = self.positions()
         longest = max(prompt_length(prompt, tokenizer) for prompt in prompts)
         if positions is not None and longest + completion > positions:
+            way_out = [f"{option} to {positions - longest}"] if longest < positions else []
+            way_out += [f"--max_prompt_length to {positions - completion}"] if completion < positions else []
             raise UserError(
                 f"the longest prompt ({longest} tokens) and {option} {completion} do not fit the model's "
-                f"{positions} positions. Lower {option} to {positions - longest}, or --max_prompt_length."
+                f"{positions} positions. Lower {' or '.join(way_out) or option}."
             )
 
 
@@ -89,11 +95,4 @@ def worded(
         say("          the model has no chat template: prompts are plain text, Question: … Answer:")
         texts = [as_text(prompt) for prompt in dataset["prompt"]]
         dataset = dataset.remove_columns("prompt").add_column("prompt", texts)
-    dataset, dropped = drop_long(dataset, tokenizer, max_prompt_length)
-    if dropped:
-        rows = ", ".join(map(str, sorted(dropped)[:5])) + (", …" if len(dropped) > 5 else "")
-        say(
-            f"          {len(dropped)} prompts over {max_prompt_length} tokens dropped (--max_prompt_length): "
-            f"rows {rows}"
-        )
-    return dataset, dropped
+    return drop_long(dataset, tokenizer, max_prompt_length)

@@ -18,14 +18,18 @@ class PlainParser(argparse.ArgumentParser):
     """
 
     def __init__(self, command: str, **settings: Any):
-        kept = argparse.RawDescriptionHelpFormatter
-        super().__init__(prog=f"cli.py {command}", allow_abbrev=False, formatter_class=kept, **settings)
+        usage = f"python cli.py {command} [options]"
+        super().__init__(usage=usage, allow_abbrev=False, formatter_class=_Help, **settings)
         self._command = command
+        self._section: argparse._ActionsContainer = self
+
+    def section(self, title: str) -> None:
+        """Begin a section of the help; the options that follow stand in it."""
+        self._section = self.add_argument_group(title)
 
     def option(self, *names: str, **settings: Any) -> None:
         """Add an option by its names with hyphens; the first gives the attribute."""
-        other = [name.replace("-", "_").replace("__", "--", 1) for name in names if "-" in name[2:]]
-        self.add_argument(*names, *other, dest=names[0][2:].replace("-", "_"), **settings)
+        self._section.add_argument(*names, dest=names[0][2:].replace("-", "_"), **settings)
 
     def settle(self, argv: Sequence[str]) -> argparse.Namespace:
         """Parse all of a command line.
@@ -33,10 +37,10 @@ class PlainParser(argparse.ArgumentParser):
         Raises:
             UserError: An option is not known, lacks its value or has a wrong one.
         """
-        options, rest = self.parse_known_args(argv)
+        options, rest = self.parse_known_args([_with_hyphens(part) for part in argv])
         if rest:
             met = next((part.split("=")[0] for part in rest if part.startswith("-")), rest[0])
-            near = nearest(met.replace("_", "-"), [name for name in self._option_string_actions if "_" not in name])
+            near = nearest(met, self._option_string_actions)
             raise UserError(f"{self._command} has no option {met}{f'; did you mean {near}?' if near else '.'}")
         return options
 
@@ -44,9 +48,25 @@ class PlainParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message[0].upper()}{message[1:].rstrip('.')}.")
 
+
+def _with_hyphens(part: str) -> str:
+    name, equals, value = part.partition("=")
+    return name.replace("_", "-") + equals + value if name.startswith("--") else part
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """An option's first name, and its value where the help does not say what that is."""
+
+    def __init__(self, prog: str):
+        super().__init__(prog, width=100, max_help_position=30)
+
     @override
-    def _get_option_tuples(self, option_string: str) -> list:
-        return []
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        name = max(action.option_strings[:1] or [action.dest])
+        if action.nargs == 0:
+            return name
+        value = action.metavar if isinstance(action.metavar, str) else None
+        return f"{name} {value or ('|'.join(map(str, action.choices)) if action.choices else '…')}"
 
 
 def number(kind: type, low: float, high: float, rule: str) -> Any:

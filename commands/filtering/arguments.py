@@ -57,8 +57,28 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 def _parser() -> PlainParser:
     parser = PlainParser("filter-data", description=ABOUT, epilog=MORE)
     add = parser.option
-    add("--model", "--model-name-or-path", help="Hub id or folder; default: the embedded arithmetic model")
-    add("--revision", "--model-revision", help="of the model on the Hub")
+    parser.section("the zone")
+    whole = number(int, 0, 10**6, "a whole number, 0 or more")
+    add("--low", type=whole, default=2, help="fewest right answers of a learnable problem; default 2")
+    add("--high", type=whole, default=5, help="most right answers; default 5")
+    add("--samples", type=COUNT, default=8, help="solutions per problem at most; default 8")
+    add("--max-problems", "--keep", type=COUNT, metavar="N", help="stop when N learnable problems are found")
+    add("--all-samples", action="store_true", help="also draw samples that cannot change the verdict")
+    chance = number(float, 0, 1, "a probability, 0 to 1")
+    add("--stop-when-unlikely", type=chance, metavar="P", help="give a problem up when its chance falls below P")
+    problem_options(parser)
+    sampling_options(parser)
+    parser.section("the result")
+    add("--keep-completions", action="store_true", help="write the texts of all samples, too")
+    add("--output-dir", help="default: below outputs/, the same for the same question, so that it goes on there")
+    add("--push-to-hub", metavar="OWNER/NAME", help="push the result as a data set")
+    return parser
+
+
+def problem_options(parser: PlainParser) -> None:
+    """Which problems, and how they are put."""
+    add = parser.option
+    parser.section("problems")
     add(
         "--dataset",
         "--dataset-name",
@@ -69,29 +89,26 @@ def _parser() -> PlainParser:
     add("--dataset-config", help="for data sets that have several")
     add("--problem-column", help="if not found by name")
     add("--answer-column", help="if not found by name")
-    add("--limit", type=COUNT, help="look at the first N problems only")
+    add("--limit", type=COUNT, metavar="N", help="look at the first N problems only")
     add("--prompt-style", choices=list(PROMPTS), help="default boxed (embedded: plain)")
     add("--system-prompt", help="replaces the style's system message")
-    add("--max-prompt-length", type=COUNT, default=1024, help="longer prompts (tokens) are set aside; default 1024")
-    add("--low", type=number(int, 0, 10**6, "a whole number, 0 or more"), default=2, help="fewest right; default 2")
-    add("--high", type=number(int, 0, 10**6, "a whole number, 0 or more"), default=5, help="most right; default 5")
-    add("--samples", type=COUNT, default=8, help="solutions per problem at most; default 8")
-    add("--max-problems", "--keep", type=COUNT, help="stop when N learnable problems are found")
-    add("--all-samples", action="store_true", help="also draw samples that cannot change the verdict")
-    chance = number(float, 0, 1, "a probability, 0 to 1")
-    add("--stop-when-unlikely", type=chance, metavar="P", help="give a problem up when its chance falls below P")
-    positive = number(float, 0, inf, "a number, 0 or more")
-    add("--temperature", type=positive, default=1.0, help="default 1, as training samples")
+    add("--max-prompt-length", type=COUNT, help="longer prompts (tokens) are set aside; default: 1024, or what fits")
+
+
+def sampling_options(parser: PlainParser) -> None:
+    """Which model, and how it samples."""
+    add = parser.option
+    parser.section("the model and its samples")
+    add("--model", "--model-name-or-path", help="Hub id or folder; default: the embedded arithmetic model")
+    add("--revision", "--model-revision", help="of the model on the Hub")
+    add("--trust-remote-code", action="store_true", help="run model code from the Hub")
+    add("--dtype", default="auto", choices=["auto", "float32", "bfloat16", "float16"], help="of the weights")
+    temperature = number(float, 0, inf, "a number, 0 or more")
+    add("--temperature", type=temperature, default=1.0, help="default 1, as training samples")
     add("--top-p", type=number(float, 1e-9, 1, "a probability above 0"), default=1.0, help="default 1")
     add("--top-k", type=number(int, 0, 10**9, "a whole number, 0 or more"), default=0, help="default 0: all tokens")
     add("--max-new-tokens", "--max-completion-length", type=COUNT, help="default 2048 (embedded: 128)")
     add("--seed", type=number(int, 0, 2**63, "a whole number, 0 or more"), default=42, help="default 42")
     add("--engine", choices=["transformers", "vllm"], help="default transformers")
-    add("--server", help="URL of a running vLLM server, such as http://localhost:8000")
+    add("--server", metavar="URL", help="a running vLLM server, such as http://localhost:8000")
     add("--batch-size", type=COUNT, default=64, help="solutions at once; default 64")
-    add("--dtype", default="auto", choices=["auto", "float32", "bfloat16", "float16"], help="of the weights")
-    add("--trust-remote-code", action="store_true", help="run model code from the Hub")
-    add("--keep-completions", action="store_true", help="write the texts of all samples, too")
-    add("--output-dir", help="default: outputs/filter-MODEL-DATASET-SEED; the same again goes on")
-    add("--push-to-hub", metavar="OWNER/NAME", help="push the result as a data set")
-    return parser

@@ -46,35 +46,22 @@ def prepare(options: Namespace) -> Pool:
     """
     files = ModelFiles(options.model, options.revision, options.trust_remote_code, "--model")
     tokenizer = files.tokenizer()
-    source = load_problems(
-        options.dataset,
-        split=options.dataset_split,
-        config=options.dataset_config,
-        problem_column=options.problem_column,
-        answer_column=options.answer_column,
-    )
-    dataset = source.dataset.select(range(min(options.limit or len(source.dataset), len(source.dataset))))
-    of = f"{len(dataset):,} of " if len(dataset) < len(source.dataset) else ""
-    account = f"{options.dataset}: {of}{len(source.dataset):,} problems; {'; '.join(source.mapping)}"
-    say_block("data", textwrap.wrap(account, 90, break_on_hyphens=False))
+    source, dataset = _load(options)
     reasons = _unusable(dataset)
     kept = dataset.select([i for i in range(len(dataset)) if i not in reasons])
     if not len(kept):
         raise UserError(f"no problem of {options.dataset} can be sampled: {next(iter(reasons.values()))}.")
-    asked, long = worded(
-        kept,
-        tokenizer,
-        style=options.prompt_style,
-        system=options.system_prompt,
-        max_prompt_length=options.max_prompt_length,
-    )
+    if options.max_prompt_length is None:
+        options.max_prompt_length = _room(files, options.max_new_tokens)
+    style, limit = options.prompt_style, options.max_prompt_length
+    asked, long = worded(kept, tokenizer, style=style, system=options.system_prompt, max_prompt_length=limit)
     files.check_context(asked["prompt"], tokenizer, options.max_new_tokens, "--max-new-tokens")
     say_block("example", example_lines(asked[0], tokenizer))
     places = {row: i for i, row in enumerate(dataset["row"])}
-    reasons |= {places[row]: f"prompt over {options.max_prompt_length} tokens" for row in long}
+    reasons |= {places[row]: f"prompt over {limit} tokens" for row in long}
     _say_set_aside(reasons, dataset)
     set_aside = [
-        {"row": dataset[i]["row"], "problem": dataset[i]["problem"], "answer": dataset[i]["answer"], "reason": reason}
+        {**{name: dataset[i][name] for name in ("row", "problem", "answer")}, "reason": reason}
         for i, reason in sorted(reasons.items())
     ]
     problems = [
@@ -82,6 +69,29 @@ def prepare(options: Namespace) -> Pool:
     ]
     rows = {problem.id: row for problem, row in zip(problems, asked.remove_columns("prompt"), strict=True)}
     return Pool(problems, rows, set_aside, source, tokenizer, files)
+
+
+def _load(options: Namespace) -> tuple[Problems, datasets.Dataset]:
+    """The source, and as many of its problems as were asked for; says what was found."""
+    source = load_problems(
+        options.dataset,
+        split=options.dataset_split,
+        config=options.dataset_config,
+        problem_column=options.problem_column,
+        answer_column=options.answer_column,
+    )
+    total = len(source.dataset)
+    dataset = source.dataset.select(range(min(options.limit or total, total)))
+    of = f"{len(dataset):,} of " if len(dataset) < total else ""
+    account = f"{options.dataset}: {of}{total:,} problems; {'; '.join(source.mapping)}"
+    say_block("data", textwrap.wrap(account, 90, break_on_hyphens=False))
+    return source, dataset
+
+
+def _room(files: ModelFiles, completion: int) -> int:
+    """1,024 tokens, or fewer where the model has no more positions beside the completion."""
+    positions = files.positions()
+    return 1024 if positions is None or positions <= completion else min(1024, positions - completion)
 
 
 def _unusable(dataset: datasets.Dataset) -> dict[int, str]:

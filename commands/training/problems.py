@@ -13,7 +13,7 @@ from commands.prompts import ModelFiles, say_block, worded
 from commands.terminal.console import say
 from commands.training.example import example_lines
 from data import Problems, load_problems
-from errors import UserError
+from errors import UserError, some_of
 from rewards import REWARDS, golds_are_parsable
 
 
@@ -75,8 +75,12 @@ def model_files(settings: Settings) -> ModelFiles:
 def _worded(settings: Settings, dataset: datasets.Dataset, tokenizer: Any) -> datasets.Dataset:
     arguments = settings.arguments
     assert arguments.prompt_style is not None, "parse() chooses one"
-    style, system = arguments.prompt_style, arguments.system_prompt
-    return worded(dataset, tokenizer, style=style, system=system, max_prompt_length=arguments.max_prompt_length)[0]
+    style, limit = arguments.prompt_style, arguments.max_prompt_length
+    dataset, dropped = worded(dataset, tokenizer, style=style, system=arguments.system_prompt, max_prompt_length=limit)
+    if dropped:
+        rows = some_of(sorted(dropped), 5)
+        say(f"          {len(dropped)} prompts over {limit} tokens dropped (--max_prompt_length): rows {rows}")
+    return dataset
 
 
 def _forget_answers(settings: Settings) -> None:
