@@ -60,10 +60,12 @@ def test_every_method_is_in_the_table():
 
 def test_every_flag_is_known():
     from commands.arguments.settings import TrainArguments
+    from commands.filtering.arguments import parser as filter_parser
 
     known = {name for _, config in METHODS.values() for name in config.__dataclass_fields__}
     known |= set(TrainArguments.__dataclass_fields__) | set(ModelConfig.__dataclass_fields__)
     known |= {"config", "group_size", "help", "help-all", "print-config"}
+    known |= {name[2:] for name in filter_parser()._option_string_actions}
     flags = set(re.findall(r"--(\w[\w-]+)", README))
     flags -= {"seeds", "step", "wrong", "gold", "text"}  # of a benchmark, of `show` and of `verdict`
     assert flags <= known, flags - known

@@ -31,7 +31,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     Raises:
         UserError: Something cannot work.
     """
-    options = _parser().settle(argv)
+    options = parser().settle(argv)
     options.model = options.model or str(embedded.MODEL)
     options.embedded = Path(options.model).resolve() == embedded.MODEL
     for name, value in (EMBEDDED if options.embedded else OTHERS).items():
@@ -54,10 +54,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def _parser() -> PlainParser:
-    parser = PlainParser("filter-data", description=ABOUT, epilog=MORE)
-    add = parser.option
-    parser.section("the zone")
+def parser() -> PlainParser:
+    """The options, in the sections of the help."""
+    made = PlainParser("filter-data", description=ABOUT, epilog=MORE)
+    add = made.option
+    made.section("the zone")
     whole = number(int, 0, 10**6, "a whole number, 0 or more")
     add("--low", type=whole, default=2, help="fewest right answers of a learnable problem; default 2")
     add("--high", type=whole, default=5, help="most right answers; default 5")
@@ -66,13 +67,13 @@ def _parser() -> PlainParser:
     add("--all-samples", action="store_true", help="also draw samples that cannot change the verdict")
     chance = number(float, 0, 1, "a probability, 0 to 1")
     add("--stop-when-unlikely", type=chance, metavar="P", help="give a problem up when its chance falls below P")
-    problem_options(parser)
-    sampling_options(parser)
-    parser.section("the result")
+    problem_options(made)
+    sampling_options(made)
+    made.section("the result")
     add("--keep-completions", action="store_true", help="write the texts of all samples, too")
     add("--output-dir", help="default: below outputs/, the same for the same question, so that it goes on there")
     add("--push-to-hub", metavar="OWNER/NAME", help="push the result as a data set")
-    return parser
+    return made
 
 
 def problem_options(parser: PlainParser) -> None:
