@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rewards import verify_report
+from rewards._verdicts import Report
 
 _DOLLARS = re.compile(r"(?<!\\)\$+")
 _LETTERS = re.compile(r"[A-H]+")
@@ -51,7 +52,7 @@ def normalise_gold(gold: str, kind: str = "math") -> str:
 
 def ungradable(
     ids: Sequence[str], golds: Sequence[str], kinds: Sequence[str], options: Sequence[Sequence[str]]
-) -> list[Ungradable]:
+) -> tuple[list[Ungradable], int]:
     r"""Find the rows whose own gold, put into a box, is not right.
 
     Args:
@@ -61,28 +62,34 @@ def ungradable(
         options: The choices of each row, empty for "math".
 
     Returns:
-        One record per such row. It takes as long as grading a perfect answerer.
+        One record per such row, and how many of them met a limit of the verifier, twice: on a busy machine an honest
+        gold may. It takes as long as grading a perfect answerer.
     """
     found = [_choice_trouble(*row) for row in zip(golds, kinds, options, strict=True)]
     math = [place for place, kind in enumerate(kinds) if kind == "math"]
-    for place, verdict in zip(math, _against_themselves([golds[place] for place in math]), strict=True):
+    verdicts, limits = _against_themselves([golds[place] for place in math])
+    for place, verdict in zip(math, verdicts, strict=True):
         if verdict != 1.0:
             found[place] = "unreadable" if verdict is None else "not equal to itself"
     rows = zip(ids, golds, found, strict=True)
-    return [Ungradable(identity, gold, reason) for identity, gold, reason in rows if reason]
+    return [Ungradable(identity, gold, reason) for identity, gold, reason in rows if reason], limits
 
 
-def _against_themselves(golds: Sequence[str]) -> list[float | None]:
-    """Grade a perfect answerer, and what met a limit once more: on a busy machine an honest gold may be slow."""
+def _against_themselves(golds: Sequence[str]) -> tuple[list[float | None], int]:
+    """Grade a perfect answerer, what met a limit once more, and count what met it again."""
     boxes = [f"\\boxed{{{gold}}}" for gold in golds]
     report = verify_report(golds, boxes)
     verdicts = report.verdicts
-    if report.timeouts or report.out_of_memory or report.errors:
+    if _limits(report):
         again = [place for place, verdict in enumerate(verdicts) if verdict != 1.0]
-        second = verify_report([golds[place] for place in again], [boxes[place] for place in again]).verdicts
-        for place, verdict in zip(again, second, strict=True):
+        report = verify_report([golds[place] for place in again], [boxes[place] for place in again])
+        for place, verdict in zip(again, report.verdicts, strict=True):
             verdicts[place] = verdict
-    return verdicts
+    return verdicts, _limits(report)
+
+
+def _limits(report: Report) -> int:
+    return report.timeouts + report.out_of_memory + report.errors
 
 
 def _choice_trouble(gold: str, kind: str, options: Sequence[str]) -> str | None:

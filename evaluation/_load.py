@@ -28,6 +28,8 @@ class Benchmark:
         shots_from: Bank of `data.SHOTS` for its demonstrations.
         source: File or Hub id (with revision) that the rows come from.
         ungradable: Rows that are left out, with reasons.
+        met_limit: How many of these are left out because the verifier met a limit of time or memory on them. It is a
+            limit on wall-clock time: where this is not 0, compare the lists before comparing scores.
         smoke: Whether only the first rows were taken.
         fingerprint: SHA-256 of all problems and golds of the source, in hex, before anything is left out.
     """
@@ -39,6 +41,7 @@ class Benchmark:
     shots_from: str
     source: str
     ungradable: tuple[Ungradable, ...]
+    met_limit: int
     smoke: bool
     fingerprint: str
 
@@ -50,6 +53,8 @@ class Benchmark:
             reasons = [row.reason for row in self.ungradable]
             told = ", ".join(f"{reasons.count(reason)} {reason}" for reason in sorted(set(reasons)))
             text += f"; {len(reasons)} golds cannot be graded ({told})"
+        if self.met_limit:
+            text += f"; {self.met_limit} of them took the verifier too long, as more do on a busy machine"
         return text + (f" ({SMOKE}: the first {rows} only)" if self.smoke else "")
 
 
@@ -71,14 +76,14 @@ def load(
     if smoke:
         dataset = dataset.select(range(limit or 0))
     kind = kind or (entry.kind if entry else "choice" if "choices" in dataset.column_names else "math")
-    rows, bad = _graded(dataset, kind)
+    rows, bad, limits = _graded(dataset, kind)
     if not len(rows):
         raise DataError(
             f"no gold of {source} can be graded as {kind}: the first is {bad[0].gold!r} ({bad[0].reason}). Are these "
             "the answers, and of the right kind (math, or choice with a column `choices`)?"
         )
     settings, bank = (entry.settings, entry.shots_from) if entry else (Settings(), "math")
-    return Benchmark(name, rows, kind, settings, bank, source, tuple(bad), smoke, problems.fingerprint)
+    return Benchmark(name, rows, kind, settings, bank, source, tuple(bad), limits, smoke, problems.fingerprint)
 
 
 def _known(entry: Entry, folder: str | Path | None) -> tuple[Problems, str]:
@@ -111,20 +116,20 @@ def _own(name: str, registry: Mapping[str, Entry]) -> tuple[Problems, str]:
     return load_problems(name), name
 
 
-def _graded(dataset: datasets.Dataset, kind: Kind) -> tuple[datasets.Dataset, list[Ungradable]]:
-    """Return the rows that can be graded in our four columns, and the others."""
+def _graded(dataset: datasets.Dataset, kind: Kind) -> tuple[datasets.Dataset, list[Ungradable], int]:
+    """Return the rows that can be graded in our four columns, the others, and how many of those met a limit."""
     names = dataset.column_names
     ids = [str(one) for one in dataset["id" if "id" in names else "row"]]
     options = [list(cell or []) for cell in dataset["choices"]] if "choices" in names else [[]] * len(ids)
     options = [[_bare_option(text) for text in row] if kind == "choice" else [] for row in options]
     golds = [normalise_gold(_letters(gold) if kind == "choice" else gold, kind) for gold in dataset["answer"]]
-    bad = ungradable(ids, golds, [kind] * len(ids), options)
+    bad, limits = ungradable(ids, golds, [kind] * len(ids), options)
     places = _places(ids, bad)
     columns: dict[str, Sequence[Any]] = {"id": ids, "problem": dataset["problem"], "answer": golds, "choices": options}
     kept = {name: [values[place] for place in places] for name, values in columns.items()}
     features = {name: datasets.Value("string") for name in ("id", "problem", "answer")}
     shape = datasets.Features({**features, "choices": datasets.List(datasets.Value("string"))})
-    return datasets.Dataset.from_dict(kept, features=shape), bad
+    return datasets.Dataset.from_dict(kept, features=shape), bad, limits
 
 
 def _places(ids: Sequence[str], bad: Sequence[Ungradable]) -> list[int]:

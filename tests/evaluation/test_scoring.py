@@ -57,18 +57,20 @@ def test_a_perfect_answerer_has_all_points_and_a_wrong_one_none(shared_data, nam
         item._replace(text=f"\\boxed{{{wrong_answer(item.gold, item.kind, len(item.choices))}}}") for item in right
     ]
     perfect = score(right)
-    # What met a limit of time is listed; none but College Math comes near it.
+    # Nothing is lost but to the verifier's limit of wall-clock time, which a busy machine meets sooner, and counts.
     lost = [row["id"] for row, verdict in zip(rows, perfect.strict, strict=True) if verdict != 1.0]
-    assert len(lost) <= (20 if name == "college_math" else 0), lost
+    assert len(lost) == perfect.timeouts + perfect.out_of_memory, lost
+    assert (perfect.without_answer, perfect.errors) == (0, 0)
     assert sum(verdict or 0.0 for verdict in score(wrong).strict) == 0.0
 
 
 @pytest.mark.shared
 @pytest.mark.slow
 def test_college_maths_ungradable_golds_stay_as_many(shared_data):
-    """Sentences and general solutions of differential equations; the latter as the machine's speed has it."""
+    """259 sentences and the like on an idle machine, and 47 that are too slow; on a busy one more of the latter."""
     loaded = load_benchmark("college_math", shared_data / "benchmarks")
-    assert 230 <= len(loaded.ungradable) <= 390, loaded.describe()
+    assert len(loaded.ungradable) - loaded.met_limit <= 262, loaded.describe()
+    assert len(loaded.ungradable) >= 256, loaded.describe()
 
 
 # Labels, and how often the strict verdict may differ from them: docs/answers.md, "ours, boxed".

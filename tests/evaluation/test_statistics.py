@@ -6,7 +6,6 @@ import math
 import numpy as np
 import pytest
 
-from evaluation.votes import answer_groups
 from evaluation.statistics import (
     in_words,
     maj_at_k,
@@ -16,6 +15,7 @@ from evaluation.statistics import (
     paired_difference,
     pass_at_k,
 )
+from evaluation.votes import answer_groups
 
 
 def test_one_sample_per_problem_gives_the_binomial_error():
