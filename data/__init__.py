@@ -10,7 +10,7 @@ import datasets
 
 from data import arithmetic
 from data._load import load
-from data._presets import PRESETS, STOP_STRINGS, build_preset
+from data._presets import PRESETS, STOP_STRINGS, Prompt, build_preset
 from data._problems import Problems, fingerprint
 from data._prompts import PROMPTS, as_text, build_prompts, drop_long, prompt_length, render_prompt
 from data._shots import SHOTS, Shot
@@ -83,6 +83,7 @@ __all__ = [
     "Shot",
     "build_preset",
     "Problems",
+    "Prompt",
     "as_text",
     "build_prompts",
     "drop_long",

@@ -4,8 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rewards import verify_report
-from rewards._verdicts import Report
+from rewards import Report, verify_report
 
 _DOLLARS = re.compile(r"(?<!\\)\$+")
 _LETTERS = re.compile(r"[A-H]+")

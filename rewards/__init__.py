@@ -18,6 +18,7 @@ from rewards._verifier import (
     verify,
     verify_report,
 )
+from rewards._verdicts import Report
 from rewards.answer import accuracy
 from rewards.format import boxed_format
 from rewards.repo_rules import repo_rules
@@ -37,4 +38,5 @@ __all__ = [
     "keep_offenders",
     "explain",
     "Explanation",
+    "Report",
 ]
