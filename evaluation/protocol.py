@@ -55,18 +55,9 @@ def protocol(
         raise ValueError(f"an engine is one of {', '.join(ENGINES)}, met {engine!r}")
     if not prompts:
         raise ValueError("a protocol writes out the first prompt; found none")
-    template = getattr(tokenizer, "chat_template", None)
     return {
         "model": {"name": model, "revision": revision, "adapter": adapter},
-        "prompt": {
-            "preset": settings.prompt,
-            "shots": settings.shots,
-            "shots_from": benchmark.shots_from if settings.shots else None,
-            "template_sha256": _sha256(str(template)) if template is not None else None,
-            "templated": template is not None and not isinstance(prompts[0], str),
-            "system": _system(prompts[0]),
-            "first": render_prompt(prompts[0], tokenizer),
-        },
+        "prompt": _prompt(tokenizer, prompts[0], benchmark, settings),
         "sampling": {
             "temperature": settings.temperature,
             "top_p": settings.top_p,
@@ -79,6 +70,19 @@ def protocol(
         "engine": {"name": engine, **_versions(ENGINES[engine]), "python": platform.python_version()},
         "scoring": {"metric": settings.metric, "extraction": extraction, **_versions(GRADERS)},
         "dataset": _dataset(benchmark),
+    }
+
+
+def _prompt(tokenizer: Any, first: Prompt, benchmark: Benchmark, settings: Settings) -> dict[str, Any]:
+    template = getattr(tokenizer, "chat_template", None)
+    return {
+        "preset": settings.prompt,
+        "shots": settings.shots,
+        "shots_from": benchmark.shots_from if settings.shots else None,
+        "template_sha256": _sha256(str(template)) if template is not None else None,
+        "templated": template is not None and not isinstance(first, str),
+        "system": _system(first),
+        "first": render_prompt(first, tokenizer),
     }
 
 

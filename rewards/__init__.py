@@ -9,6 +9,7 @@ To add one: a function in a file of its own and a line in `REWARDS`.
 
 from collections.abc import Callable
 
+from rewards._verdicts import Report
 from rewards._verifier import (
     Explanation,
     explain,
@@ -18,7 +19,6 @@ from rewards._verifier import (
     verify,
     verify_report,
 )
-from rewards._verdicts import Report
 from rewards.answer import accuracy
 from rewards.format import boxed_format
 from rewards.repo_rules import repo_rules
