@@ -70,13 +70,13 @@ def load(
     if limit is not None and limit < 1:
         raise ValueError(f"limit counts problems, at least 1, met {limit}; leave it out for all")
     entry = registry.get(name)
-    problems, source = _known(entry, folder) if entry else _own(name, registry)
+    problems, source = _known(entry, folder) if entry else _own(name, registry, folder)
     dataset = problems.dataset
     smoke = limit is not None and limit < len(dataset)
     if smoke:
         dataset = dataset.select(range(limit or 0))
     kind = kind or (entry.kind if entry else "choice" if "choices" in dataset.column_names else "math")
-    rows, bad, limits = _graded(dataset, kind)
+    rows, bad, limits = _graded(dataset, kind, indices=entry is not None)
     if not len(rows):
         raise DataError(
             f"no gold of {source} can be graded as {kind}: the first is {bad[0].gold!r} ({bad[0].reason}). Are these "
@@ -107,7 +107,10 @@ def _known(entry: Entry, folder: str | Path | None) -> tuple[Problems, str]:
     return load_problems(str(path), problem_column="problem", answer_column="answer"), str(path)
 
 
-def _own(name: str, registry: Mapping[str, Entry]) -> tuple[Problems, str]:
+def _own(name: str, registry: Mapping[str, Entry], folder: str | Path | None) -> tuple[Problems, str]:
+    beside = Path(folder or "").expanduser() / f"{name}.jsonl"
+    if folder is not None and beside.is_file():
+        return load_problems(str(beside)), str(beside)
     if "/" not in name and not Path(name).exists():
         raise DataError(
             f"a benchmark is one of {', '.join(registry)}, or a file or Hub id of your own; {name!r} is none of these."
@@ -116,13 +119,15 @@ def _own(name: str, registry: Mapping[str, Entry]) -> tuple[Problems, str]:
     return load_problems(name), name
 
 
-def _graded(dataset: datasets.Dataset, kind: Kind) -> tuple[datasets.Dataset, list[Ungradable], int]:
+def _graded(dataset: datasets.Dataset, kind: Kind, *, indices: bool) -> tuple[datasets.Dataset, list[Ungradable], int]:
     """Return the rows that can be graded in our four columns, the others, and how many of those met a limit."""
     names = dataset.column_names
     ids = [str(one) for one in dataset["id" if "id" in names else "row"]]
     options = [list(cell or []) for cell in dataset["choices"]] if "choices" in names else [[]] * len(ids)
     options = [[_bare_option(text) for text in row] if kind == "choice" else [] for row in options]
-    golds = [normalise_gold(_letters(gold) if kind == "choice" else gold, kind) for gold in dataset["answer"]]
+    # Of a file of your own nobody knows whether 1 is the first option or the second: there it is told as ungradable.
+    written = [_letters(gold) if kind == "choice" and indices else gold for gold in dataset["answer"]]
+    golds = [normalise_gold(gold, kind) for gold in written]
     bad, limits = ungradable(ids, golds, [kind] * len(ids), options)
     places = _places(ids, bad)
     columns: dict[str, Sequence[Any]] = {"id": ids, "problem": dataset["problem"], "answer": golds, "choices": options}

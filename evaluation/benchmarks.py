@@ -76,7 +76,8 @@ def load_benchmark(
     Args:
         name: A key of `BENCHMARKS`, or a file, folder or Hub id of your own, as `data.load_problems` takes it; columns
             are found by name there, and a column `choices` makes it one of letters.
-        folder: With the files of the benchmarks, `<file>.jsonl`; without it they come from the Hub.
+        folder: With the files of the benchmarks, `<file>.jsonl`; without it they come from the Hub. A file of your own
+            in it goes by its name, without `.jsonl`.
         limit: Takes the first so many rows, for a smoke test, and stamps the result as one.
         kind: "math" or "choice", for a file of your own that does not tell.
 

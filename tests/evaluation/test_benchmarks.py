@@ -47,11 +47,13 @@ def test_a_column_of_choices_makes_a_letter_the_answer(tmp_path):
         {"problem": "1+1", "answer": "b", "choices": ["(A)1", "(B)2"]},
         {"problem": "1+2", "answer": "C", "choices": ["3", "4"]},
         {"problem": "1+3", "answer": "D", "choices": []},
+        {"problem": "1+4", "answer": "1", "choices": ["5", "6"]},  # the first or the second?
     ]
-    mine = load_benchmark(str(write(tmp_path / "mine.jsonl", rows)))
+    write(tmp_path / "mine.jsonl", rows)
+    mine = load_benchmark("mine", tmp_path)
     assert mine.kind == "choice"
     assert mine.dataset.to_list() == [{"id": "0", "problem": "1+1", "answer": "B", "choices": ["1", "2"]}]
-    assert [row.reason for row in mine.ungradable] == ["no such option", "no option"]
+    assert [row.reason for row in mine.ungradable] == ["no such option", "no option", "no such option"]
 
 
 def test_the_hub_is_asked_for_the_entrys_source_and_its_indices_become_letters(monkeypatch):

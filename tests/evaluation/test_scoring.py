@@ -1,5 +1,6 @@
 """Verdicts on real texts and real golds: a perfect answerer has all points, a wrong one none."""
 
+import functools
 import json
 
 import pytest
@@ -43,6 +44,8 @@ def wrong_answer(gold: str, kind: str, options: int) -> str:
     return next(letter for letter in "ABCDE"[:options] if letter != gold)
 
 
+load = functools.cache(load_benchmark)  # College Math takes minutes
+
 QUICK = [name for name in BENCHMARKS if name not in ("college_math", "math")]
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("math", "college_math")]
 
@@ -50,7 +53,7 @@ SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("math", "college
 @pytest.mark.shared
 @pytest.mark.parametrize("name", QUICK + SLOW)
 def test_a_perfect_answerer_has_all_points_and_a_wrong_one_none(shared_data, name):
-    loaded = load_benchmark(name, shared_data / "benchmarks")
+    loaded = load(name, shared_data / "benchmarks")
     rows = loaded.dataset.to_list()
     right = [Item(row["answer"], f"\\boxed{{{row['answer']}}}", loaded.kind, row["choices"]) for row in rows]
     wrong = [
@@ -68,13 +71,22 @@ def test_a_perfect_answerer_has_all_points_and_a_wrong_one_none(shared_data, nam
 @pytest.mark.slow
 def test_college_maths_ungradable_golds_stay_as_many(shared_data):
     """259 sentences and the like on an idle machine, and 47 that are too slow; on a busy one more of the latter."""
-    loaded = load_benchmark("college_math", shared_data / "benchmarks")
+    loaded = load("college_math", shared_data / "benchmarks")
     assert len(loaded.ungradable) - loaded.met_limit <= 262, loaded.describe()
     assert len(loaded.ungradable) >= 256, loaded.describe()
 
 
-# Labels, and how often the strict verdict may differ from them: docs/answers.md, "ours, boxed".
-LABELLED = {"qwen25math_rm_math100": (729, 0, 0), "abel7b_gsm8k": (788, 786, 0), "qwen25math15b_math500": (99, 34, 0)}
+# Right ones by the labels, and how often our strict and lenient verdicts are not the label: docs/answers.md.
+LABELLED = {
+    "qwen25math_rm_math100": (729, 0, 0),
+    "qwen25math15b_math500": (99, 34, 0),
+    "qwen25math15b_gsm8k": (240, 144, 0),
+    "qwen25math15b_sft_gsm8k": (482, 482, 2),
+    "olmo2_1b_gsm8k_r1zero3shot": (376, 376, 2),
+    "abel7b_gsm8k": (788, 786, 0),
+    "gsm8k_example_solutions": (2001, 2001, 0),
+    "verifiers_math_python": (44, 0, 0),
+}
 
 
 @pytest.mark.shared
@@ -88,4 +100,4 @@ def test_stored_texts_score_as_they_are_labelled(shared_data, name):
     for verdicts, off in ((scores.strict, strict_off), (scores.lenient, lenient_off)):
         differ = sum((verdict == 1.0) != row["expected"] for verdict, row in zip(verdicts, rows, strict=True))
         assert differ == off
-    assert sum(verdict or 0.0 for verdict in scores.lenient) == labels
+    assert abs(sum(verdict or 0.0 for verdict in scores.lenient) - labels) <= lenient_off
