@@ -41,6 +41,7 @@ def test_the_best_of_several_is_named_and_exact_is_better_than_near():
     near, more = " ".join([*words[:-1], "x"]), " ".join([*words, "x"])
     matches = find_overlap([near, more, " ".join(words), near], [" ".join(words)])
     assert matches == [Match("0", "2", 1.0, exact=True)]
+    assert [match.training_id for match in find_overlap([near, near], [" ".join(words)])] == ["0"]
 
 
 def test_a_short_problem_matches_only_exactly():

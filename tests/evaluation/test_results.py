@@ -36,6 +36,12 @@ def test_every_number_is_counted(mine, tmp_path):
     assert "25.0 ± 49.0" in write_report([result], tmp_path, model="m")["md"].read_text()
 
 
+def test_samples_stay_with_their_problem(mine):
+    right, wrong = r"\boxed{1}", r"\boxed{2}"  # of the first problem; for the second the other way round
+    measured = measure_texts(mine, Settings(samples=3), [[right, right, wrong], [right, wrong, right]])
+    assert measured.correct == [[1.0, 1.0, 0.0], [0.0, 1.0, 0.0]]
+
+
 def test_the_clean_rest_is_scored_where_it_was_looked_for(mine):
     found = [Match("b", "7", 1.0, exact=True)]
     result = measure_texts(mine, TWO, TEXTS, matches=found).result

@@ -15,14 +15,15 @@ def test_strict_and_lenient_stand_side_by_side_and_the_rest_is_counted():
         Item("4", "The answer is 4."),
         Item("4", r"\boxed{5}"),
         Item("4", "I think that", truncated=True),
+        Item("4", r"\boxed{}"),
         Item("???", r"\boxed{4}"),
         Item("B", r"\boxed{4}", "choice", ("3", "4")),
         Item("B", "The answer is (B).", "choice", ("3", "4")),
     ]
     scores = score(items)
-    assert scores.strict == [1.0, 0.0, 0.0, 0.0, None, 1.0, 0.0]
-    assert scores.lenient == [1.0, 1.0, 0.0, 0.0, None, 1.0, 1.0]
-    assert (scores.truncated, scores.without_answer) == (1, 3)
+    assert scores.strict == [1.0, 0.0, 0.0, 0.0, 0.0, None, 1.0, 0.0]
+    assert scores.lenient == [1.0, 1.0, 0.0, 0.0, 0.0, None, 1.0, 1.0]
+    assert (scores.truncated, scores.without_answer) == (1, 4)
     assert (scores.timeouts, scores.out_of_memory, scores.errors) == (0, 0, 0)
 
 
