@@ -11,8 +11,10 @@ import datasets
 from data import arithmetic
 from data._load import load
 from data._pass_rates import PassRates
+from data._presets import PRESETS, STOP_STRINGS, Prompt, build_preset
 from data._problems import Problems, fingerprint
 from data._prompts import PROMPTS, as_text, build_prompts, drop_long, prompt_length, render_prompt
+from data._shots import SHOTS, Shot
 from data.difficulty import Zone, certain_draws, classify, expected_draws, verdict_so_far
 from data.gsm8k import load_gsm8k
 from data.hendrycks_math import load_math, load_math500
@@ -41,6 +43,7 @@ def load_problems(
     *,
     split: str | None = None,
     config: str | None = None,
+    revision: str | None = None,
     problem_column: str | None = None,
     answer_column: str | None = None,
     answers_needed: bool = True,
@@ -52,6 +55,7 @@ def load_problems(
             parquet files; or a Hub id `owner/name`. The first that fits, in this order: write `./math` for a folder.
         split: Part of the source; by default `train`, and `test` for what is only a benchmark.
         config: Configuration, for sources that have several.
+        revision: Branch, tag or commit of a data set on the Hub.
         problem_column: Where the problem is, if not under a known name; a dot reaches into a nested column.
         answer_column: Where the answer is, likewise.
         answers_needed: Whether there must be answers; else a problem without one has "".
@@ -64,6 +68,7 @@ def load_problems(
         DATASETS,
         split=split,
         config=config,
+        revision=revision,
         problem_column=problem_column,
         answer_column=answer_column,
         answers_needed=answers_needed,
@@ -74,10 +79,16 @@ __all__ = [
     "DATASETS",
     "DataError",
     "PROMPTS",
+    "PRESETS",
     "PassRates",
     "Problems",
+    "Prompt",
+    "SHOTS",
+    "STOP_STRINGS",
+    "Shot",
     "Zone",
     "as_text",
+    "build_preset",
     "build_prompts",
     "certain_draws",
     "classify",

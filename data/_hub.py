@@ -6,19 +6,22 @@ from huggingface_hub.errors import HTTPError  # the base of whichever client it 
 from errors import DataError
 
 
-def load_from_hub(repo: str, *, config: str | None = None, split: str = "train") -> datasets.Dataset:
+def load_from_hub(
+    repo: str, *, config: str | None = None, split: str = "train", revision: str | None = None
+) -> datasets.Dataset:
     """Download one split of a data set, or take it from the local cache.
 
     Args:
         repo: `owner/name`.
         config: The configuration, for data sets that have several.
         split: A split, or part of one (`train[:100]`).
+        revision: A branch, tag or commit; None is what the Hub takes by default.
 
     Raises:
         DataError: The Hub cannot be reached, or has no such data set, configuration or split.
     """
     try:
-        return datasets.load_dataset(repo, config, split=split)
+        return datasets.load_dataset(repo, config, split=split, revision=revision)
     # The first is also how a data set without access, and one that is not in the cache offline, are reported.
     except (FileNotFoundError, ConnectionError, TimeoutError, HTTPError) as error:
         raise DataError(

@@ -20,12 +20,13 @@ def load(
     *,
     split: str | None = None,
     config: str | None = None,
+    revision: str | None = None,
     problem_column: str | None = None,
     answer_column: str | None = None,
     answers_needed: bool = True,
 ) -> Problems:
     """Do what `data.load_problems` says, with this registry."""
-    dataset = _open(name, registry, split, config)
+    dataset = _open(name, registry, split, config, revision)
     return map_columns(
         dataset,
         name,
@@ -35,7 +36,9 @@ def load(
     )
 
 
-def _open(name: str, registry: Registry, split: str | None, config: str | None) -> datasets.Dataset:
+def _open(
+    name: str, registry: Registry, split: str | None, config: str | None, revision: str | None
+) -> datasets.Dataset:
     path = Path(name).expanduser()
     if name in registry:
         return _registered(name, registry, split, config)
@@ -48,7 +51,7 @@ def _open(name: str, registry: Registry, split: str | None, config: str | None) 
         return load_file(path)
     if _looks_local(name):
         raise _not_found(name, path, registry)
-    return load_from_hub(name, config=config, split=split or "train")
+    return load_from_hub(name, config=config, split=split or "train", revision=revision)
 
 
 def _registered(name: str, registry: Registry, split: str | None, config: str | None) -> datasets.Dataset:

@@ -15,6 +15,11 @@ Messages: TypeAlias = list[dict[str, str]]
 
 STEP_BY_STEP = r"Please reason step by step, and put your final answer within \boxed{}."
 
+TOOLS = (
+    "Please integrate natural language reasoning with programs to solve the problem above, and put your final answer "
+    r"within \boxed{}."
+)
+
 # Word for word as published, misspellings included: the method's authors found the result to depend on it.
 INTUITOR = (
     "You are a helpful AI Assistant, designed to provided well-reasoned and detailed responses. You FIRST think about "
@@ -49,6 +54,19 @@ PROMPTS: dict[str, Callable[[str], Messages]] = {
     "knowrl": knowrl,
     "intuitor": intuitor,
 }
+
+
+def with_choices(problem: str, choices: Sequence[str]) -> str:
+    r"""Put the options below a problem as Qwen2.5-Math is asked, in Chinese below a Chinese problem.
+
+    >>> with_choices("1+1?", ["1", "2"])
+    '1+1?\nAnswer Choices: (A) 1 (B) 2'
+    """
+    if not choices:
+        return problem
+    head = "选项" if any("\u4e00" <= char <= "\u9fff" for char in problem) else "Answer Choices"
+    options = " ".join(f"({chr(ord('A') + place)}) {text}" for place, text in enumerate(choices))
+    return f"{problem}\n{head}: {options}"
 
 
 def build_prompts(dataset: datasets.Dataset, style: str = "boxed", *, system: str | None = None) -> datasets.Dataset:

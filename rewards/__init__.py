@@ -9,6 +9,7 @@ To add one: a function in a file of its own and a line in `REWARDS`.
 
 from collections.abc import Callable
 
+from rewards._verdicts import Report
 from rewards._verifier import (
     Explanation,
     explain,
@@ -37,4 +38,5 @@ __all__ = [
     "keep_offenders",
     "explain",
     "Explanation",
+    "Report",
 ]

@@ -1,11 +1,21 @@
 """Errors and intervals against closed forms and simulated data."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 
-from evaluation.statistics import mean_at_n, paired_difference
+from evaluation.statistics import (
+    in_words,
+    maj_at_k,
+    mean_at_n,
+    mean_pass_at_k,
+    paired_bootstrap,
+    paired_difference,
+    pass_at_k,
+)
+from evaluation.votes import answer_groups
 
 
 def test_one_sample_per_problem_gives_the_binomial_error():
@@ -60,3 +70,130 @@ def test_the_interval_covers_at_the_stated_rate():
         change = paired_difference(before[:, None].astype(float), after[:, None].astype(float))
         covered += change.low <= 0.1 <= change.high
     assert abs(covered / 2000 - 0.95) < 4 * math.sqrt(0.95 * 0.05 / 2000)
+
+
+def test_k_equal_samples_score_alike_for_every_k():
+    correct = [[1.0] * 8, [0.0] * 8, [1.0] * 8]
+    for k in (1, 2, 4, 8):
+        assert mean_pass_at_k(correct, k)[0] == mean_at_n(correct)[0] == 2 / 3
+        assert maj_at_k([[0] * 8] * 3, correct, k).mean == pytest.approx(2 / 3)
+
+
+def test_pass_at_1_is_the_mean():
+    for c in range(6):
+        assert pass_at_k(5, c, 1) == pytest.approx(c / 5)
+
+
+@pytest.mark.parametrize(("n", "k"), [(4, 1), (6, 2), (6, 6), (9, 4)])
+def test_pass_at_k_is_the_share_of_drawings_with_a_right_one(n, k):
+    """Counted over all C(n, k) drawings."""
+    for c in range(n + 1):
+        drawings = list(itertools.combinations([1] * c + [0] * (n - c), k))
+        assert pass_at_k(n, c, k) == pytest.approx(sum(map(any, drawings)) / len(drawings))
+
+
+@pytest.mark.parametrize(("n", "k"), [(4, 2), (8, 2), (8, 8), (32, 4)])
+def test_pass_at_k_is_unbiased(n, k):
+    """Its mean under Binomial(n, p), summed exactly, is 1 − (1−p)ᵏ whatever n is."""
+    for p in (0.05, 0.3, 0.9):
+        mean = sum(math.comb(n, c) * p**c * (1 - p) ** (n - c) * pass_at_k(n, c, k) for c in range(n + 1))
+        assert mean == pytest.approx(1 - (1 - p) ** k)
+
+
+@pytest.mark.parametrize(("n", "c", "k"), [(4, 5, 1), (4, -1, 1), (4, 2, 0), (4, 2, 5)])
+def test_pass_at_k_refuses_what_cannot_be(n, c, k):
+    with pytest.raises(ValueError, match=f"met n = {n}, c = {c}, k = {k}"):
+        pass_at_k(n, c, k)
+
+
+def test_the_majority_may_be_right_or_wrong():
+    groups, correct = [[0, 1, 1, 2], [0, 0, 1, 1]], [[1, 0, 0, 0], [1, 1, 0, 0]]
+    assert maj_at_k(groups[:1] * 2, correct[:1] * 2, 4).mean == 0.0
+    assert maj_at_k(groups[:1] * 2, correct[:1] * 2, 1).mean == 1.0  # the first vote alone
+
+
+def test_a_tie_is_the_mean_of_its_answers_and_is_told():
+    groups = [[0, 0, 1, 1, 2], [0, 1, 2, 3, 4]]
+    vote = maj_at_k(groups, [[1, 1, 0, 0, 0], [0, 0, 1, 0, 0]], 5)
+    assert vote.mean == pytest.approx((1 / 2 + 1 / 5) / 2)
+    assert (vote.ties, vote.silent) == (2, 0)
+
+
+def test_who_has_no_answer_does_not_vote():
+    vote = maj_at_k([[None, None, 0], [None, None, None]], [[0, 0, 1], [0, 0, 0]], 3)
+    assert (vote.mean, vote.ties, vote.silent) == (0.5, 0, 1)
+    with pytest.raises(ValueError, match="met k = 4"):
+        maj_at_k([[0, 0, 0]], [[1, 1, 1]], 4)
+
+
+def test_equivalent_answers_vote_together():
+    texts = [[r"\boxed{0.5}", r"\boxed{2}", r"\boxed{\frac12}", "no box", r"\boxed{2.0}", r"\boxed{???}"], ["", ""]]
+    assert answer_groups(texts) == [[0, 1, 0, None, 1, 2], [None, None]]
+
+
+def test_the_bootstrap_agrees_with_the_formula():
+    """Its standard error is that of the mean times √((n−1)/n), up to 1/√(2·resamples) = 0.7 %; four of those."""
+    rng = np.random.default_rng(3)
+    before, after = rng.random((50, 1)), rng.random((50, 4))
+    plain, drawn = (
+        paired_difference(before.tolist(), after.tolist()),
+        paired_bootstrap(before.tolist(), after.tolist()),
+    )
+    assert drawn.mean == plain.mean
+    assert drawn.standard_error == pytest.approx(plain.standard_error * math.sqrt(49 / 50), rel=4 / math.sqrt(20_000))
+    assert drawn == paired_bootstrap(before.tolist(), after.tolist())
+    assert drawn != paired_bootstrap(before.tolist(), after.tolist(), seed=1)
+
+
+def test_samples_of_a_problem_are_no_new_problems_to_the_bootstrap():
+    once, other = [[1.0], [0.0], [1.0], [0.0], [1.0]], [[0.0], [0.0], [1.0], [1.0], [1.0]]
+    assert paired_bootstrap([row * 8 for row in once], [row * 8 for row in other]) == paired_bootstrap(once, other)
+
+
+def test_the_bootstrap_interval_covers_at_the_stated_rate():
+    """1,000 simulated comparisons of 200 problems, four samples each, with a true change of 0.1.
+
+    The rate's own error is √(0.95·0.05/1000) = 0.7 %, of which four; and the interval is short by √(199/200), which
+    costs 2·1.96·φ(1.96)·0.25 % = 0.06 %.
+    """
+    rng = np.random.default_rng(0)
+    covered = 0
+    for i in range(1000):
+        difficulty = rng.uniform(0.1, 0.8, (200, 1))
+        before = (rng.random((200, 4)) < difficulty).astype(float)
+        after = (rng.random((200, 4)) < difficulty + 0.1).astype(float)
+        change = paired_bootstrap(before.tolist(), after.tolist(), resamples=500, seed=i)
+        covered += change.low <= 0.1 <= change.high
+    # Quantiles of 500 drawings, themselves with an error: 0.4 % more on average (2·(0.025 + 1/501) − 0.05).
+    assert abs(covered / 1000 - 0.95) < 4 * math.sqrt(0.95 * 0.05 / 1000) + 0.0006 + 0.004
+
+
+def test_the_error_of_avg_at_n_is_the_spread_over_repeated_evaluations():
+    """Bernoulli samples of new problems each time: the mean of error² is the variance of the mean, within 5 %.
+
+    A variance from 4,000 repetitions has a relative error of √(2/4000) = 2.2 %; the tolerance is 2.3 of them.
+    """
+    rng = np.random.default_rng(1)
+    results = []
+    for _ in range(4000):
+        difficulty = rng.beta(1, 2, (40, 1))
+        results.append(mean_at_n((rng.random((40, 8)) < difficulty).astype(float).tolist()))
+    means, errors = np.array(results).T
+    # In closed form Var = (Var(p) + E[p(1−p)]/n) / problems; Beta(1,2): Var(p) = 1/18, E[p(1−p)] = 1/6.
+    truth = (1 / 18 + 1 / 6 / 8) / 40
+    assert np.mean(errors**2) == pytest.approx(truth, rel=0.05)
+    assert means.var(ddof=1) == pytest.approx(truth, rel=4 * math.sqrt(2 / 4000))
+
+
+def test_noise_is_called_noise():
+    up = [[1.0]] * 30 + [[0.0]] * 70
+    assert in_words(paired_bootstrap([[0.0]] * 100, up), 100).endswith(
+        "more than the choice of these problems explains."
+    )
+    assert "30.0 points above" in in_words(paired_bootstrap([[0.0]] * 100, up), 100)
+    assert "30.0 points below" in in_words(paired_bootstrap(up, [[0.0]] * 100), 100)
+    same = in_words(paired_bootstrap(up, up), 100)
+    assert "level with" in same
+    assert same.endswith("it could be noise.")
+    single = in_words(paired_bootstrap([[0.0]], [[1.0]]), 1)
+    assert single.endswith("95 % interval [+nan, +nan] over 1 problems: it could be noise.")

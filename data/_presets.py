@@ -1,0 +1,97 @@
+"""How a benchmark's problem is put to a model: with or without demonstrations, as chat or as plain text.
+
+`data._prompts` words what is asked; here is where demonstrations go. A model that was trained to follow instructions
+gets them in the user's one turn, as Qwen2.5-Math is measured, or (`chat`) as turns of their own; a base model (`base`)
+gets a plain text to go on with, whether it has a chat template or not.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import datasets
+
+from data._prompts import PROMPTS, TOOLS, Messages, as_text, with_choices
+from data._shots import SHOTS, Shot
+from errors import DataError, did_you_mean
+
+Prompt: TypeAlias = str | Messages
+Shots: TypeAlias = Sequence[tuple[str, str]]
+"""Pairs of a problem, its choices rendered, and its solution."""
+
+STOP_STRINGS: dict[str, tuple[str, ...]] = {"base": ("\n\nQuestion:",)}
+"""Where a completion ends beside the model's end token: a base model goes on with a problem of its own."""
+
+
+def _one_turn(style: str) -> Callable[[str, Shots], Messages]:
+    """Put demonstrations before the problem, in the same turn."""
+
+    def prompt(problem: str, shots: Shots) -> Messages:
+        parts = [f"{question}\n{solution}" for question, solution in shots]
+        return PROMPTS[style]("\n\n".join([*parts, problem]))
+
+    return prompt
+
+
+def _tools(problem: str, shots: Shots) -> Prompt:
+    return [{"role": "system", "content": TOOLS}, *_one_turn("plain")(problem, shots)]
+
+
+def _chat(problem: str, shots: Shots) -> Prompt:
+    *before, asked = PROMPTS["boxed"](problem)
+    return [*before, *_turns(shots), asked]
+
+
+def _base(problem: str, shots: Shots) -> Prompt:
+    return as_text([*_turns(shots), {"role": "user", "content": problem}])
+
+
+def _turns(shots: Shots) -> Messages:
+    turns = [(("user", question), ("assistant", solution)) for question, solution in shots]
+    return [{"role": role, "content": content} for pair in turns for role, content in pair]
+
+
+PRESETS: dict[str, Callable[[str, Shots], Prompt]] = {
+    "qwen-cot": _one_turn("boxed"),
+    "qwen-tir": _tools,
+    "knowrl": _one_turn("knowrl"),
+    "chat": _chat,
+    "base": _base,
+}
+
+
+def build_preset(
+    dataset: datasets.Dataset, preset: str = "qwen-cot", *, shots: int = 0, shots_from: str = "math"
+) -> datasets.Dataset:
+    """Add the column `prompt`: messages, or with `base` texts.
+
+    Args:
+        dataset: With a column `problem` and perhaps `choices`, which are then put below the problem.
+        preset: A name in `PRESETS`.
+        shots: Demonstrations before each problem, the first of their bank.
+        shots_from: A name in `SHOTS`.
+
+    Raises:
+        DataError: There is no such preset or bank, or the bank has not so many.
+    """
+    if preset not in PRESETS:
+        raise DataError(f"a preset is one of {', '.join(PRESETS)}, met {preset!r}.{did_you_mean(preset, PRESETS)}")
+    chosen = [(with_choices(shot.problem, shot.choices), shot.solution) for shot in _first(shots, shots_from)]
+    prompts = [PRESETS[preset](_question(row), chosen) for row in dataset]
+    rest = dataset.remove_columns("prompt") if "prompt" in dataset.column_names else dataset
+    return rest.add_column("prompt", prompts)
+
+
+def _question(row: Mapping[str, Any]) -> str:
+    return with_choices(row["problem"], row.get("choices") or ())
+
+
+def _first(shots: int, bank: str) -> list[Shot]:
+    if bank not in SHOTS:
+        raise DataError(
+            f"demonstrations come from one of {', '.join(SHOTS)}, met {bank!r}.{did_you_mean(bank, SHOTS)}"
+        )
+    if not 0 <= shots <= len(SHOTS[bank]):
+        raise DataError(
+            f"--shots is between 0 and the {len(SHOTS[bank])} demonstrations that there are for {bank}, met {shots}"
+        )
+    return SHOTS[bank][:shots]
