@@ -11,8 +11,9 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import NamedTuple
 
+from evaluation._sandbox.reader import Reader, as_file
 from evaluation._sandbox.server import LENGTH, ORDER, REPLY
 
 START_SECONDS = 120
@@ -56,43 +57,6 @@ class Ending(NamedTuple):
     status: int
     reason: str
     seconds: float
-
-
-class _Run:
-    """What arrives through the two pipes of a snippet; none of it is trusted to be more than bytes."""
-
-    def __init__(self, stdout: int, errors: int, *, limits: Sequence[int]):
-        self.read = {stdout: bytearray(), errors: bytearray()}
-        self._limits = dict(zip(self.read, limits, strict=True))
-
-    def receive(self, fd: int) -> bool:
-        """Take what is there, never more than a little beyond the limit; False at the end of a pipe."""
-        data = os.read(fd, 1 << 16)
-        if len(self.read[fd]) <= self._limits[fd]:
-            self.read[fd] += data
-        return bool(data)
-
-    def full(self) -> bool:
-        return any(len(data) > self._limits[fd] for fd, data in self.read.items())
-
-    def drain(self) -> None:
-        """Take the rest, when no process is left that writes."""
-        for fd in self.read:
-            os.set_blocking(fd, False)
-            with contextlib.suppress(BlockingIOError):
-                while self.receive(fd):
-                    pass
-
-    def texts(self) -> list[bytes]:
-        return [bytes(data[: self._limits[fd]]) for fd, data in self.read.items()]
-
-
-def _as_file(code: bytes) -> BinaryIO:
-    """Put a snippet under a descriptor."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 (closed by the caller)
-    file.write(code)
-    file.flush()
-    return cast(BinaryIO, file)
 
 
 class Server:
@@ -159,20 +123,20 @@ class Server:
         pipes = [os.pipe(), os.pipe()]
         mine, theirs = zip(*pipes, strict=True)
         try:
-            with _as_file(code) as file:
+            with as_file(code) as file:
                 order = ORDER.pack(b"r", timeout, memory)
                 socket.send_fds(self.control, [order], [file.fileno(), *theirs])
             for fd in theirs:
                 os.close(fd)
             theirs = ()
-            return self._attend(_Run(*mine, limits=(max_output, ERROR_BYTES)), start, timeout)
+            return self._attend(Reader(*mine, limits=(max_output, ERROR_BYTES)), start, timeout)
         except OSError as error:
             raise ServerError(str(error)) from None
         finally:
             for fd in (*mine, *theirs):
                 os.close(fd)
 
-    def _attend(self, run: "_Run", start: float, timeout: float) -> Ending:
+    def _attend(self, run: Reader, start: float, timeout: float) -> Ending:
         """Read until the server says that all is over, and order it killed when a limit is met."""
         reason, deadline = "", start + timeout
         poll = select.poll()
