@@ -40,7 +40,10 @@ class Reader:
 
 def as_file(code: bytes) -> BinaryIO:
     """Put a snippet under a descriptor."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 (closed by the caller)
+    if hasattr(os, "memfd_create"):
+        file = cast(BinaryIO, os.fdopen(os.memfd_create("snippet"), "w+b"))
+    else:
+        file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 (closed by the caller)
     file.write(code)
     file.flush()
-    return cast(BinaryIO, file)
+    return file
