@@ -77,17 +77,21 @@ class Server:
         names = json.dumps(sorted(layers))
         jailed = [*command, *python, "server_main", str(fd), names] if command else None
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as this)
-        self.process = subprocess.Popen(
-            [*python, "launcher", str(fd), str(os.getpid()), names, json.dumps(jailed)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=self._log,
-            pass_fds=[fd],
-            env=ENVIRONMENT,
-            cwd="/",
-            start_new_session=True,
-        )
-        theirs.close()
+        try:
+            self.process = subprocess.Popen(
+                [*python, "launcher", str(fd), str(os.getpid()), names, json.dumps(jailed)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._log,
+                pass_fds=[fd],
+                env=ENVIRONMENT,
+                cwd="/",
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise ServerError(f"{sys.executable} cannot be started: {error}") from None
+        finally:
+            theirs.close()
         self.about = self._hello()
 
     def _hello(self) -> dict[str, int]:
