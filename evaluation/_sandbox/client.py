@@ -100,9 +100,10 @@ class Server:
             (size,) = LENGTH.unpack(self._exactly(LENGTH.size))
             return json.loads(self._exactly(min(size, ERROR_BYTES)))
         except (OSError, ServerError):
-            self.kill()
+            self._end()
             self._log.seek(0)
             said = self._log.read().decode(errors="replace").strip()
+            self._log.close()
             raise ServerError(said.rpartition("\n")[2] or "it ended without a word") from None
 
     def _exactly(self, size: int) -> bytes:
@@ -169,6 +170,10 @@ class Server:
 
     def kill(self) -> None:
         """End the server and all that it has started, at once."""
+        self._end()
+        self._log.close()
+
+    def _end(self) -> None:
         self.control.close()
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()

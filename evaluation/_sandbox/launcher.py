@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import sys
+import traceback
 
 from evaluation._sandbox import libc
 from evaluation._sandbox.walls import NAMESPACES
@@ -55,6 +56,8 @@ def main(arguments: list[str]) -> None:
         os.close(watched)
         try:
             _serve(control, layers)
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(1)
     os.close(control)

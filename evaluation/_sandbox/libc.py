@@ -36,6 +36,20 @@ def unshare(flags: int) -> None:
     _check(_library.unshare(flags), "unshare")
 
 
+def gather_pages() -> None:
+    """Have this process's memory put into large pages, where the kernel can (Linux 6.1): a fork then costs half."""
+    large, collapse = 1 << 21, 25
+    try:
+        with open("/proc/self/maps") as maps:
+            regions = [line.split()[:2] for line in maps if line.split()[4] == "0"]
+    except OSError:
+        return
+    for span, rights in regions:
+        start, end = (int(address, 16) for address in span.split("-"))
+        for place in range(-(-start // large) * large, end - large + 1, large) if rights == "rw-p" else ():
+            _library.madvise(ctypes.c_void_p(place), ctypes.c_size_t(large), collapse)
+
+
 def _word(argument: object) -> object:
     return ctypes.c_ulong(argument) if isinstance(argument, int) else argument
 

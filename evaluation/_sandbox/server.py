@@ -63,6 +63,8 @@ def main(descriptor: int, layers: list[str]) -> None:
         libc.prctl(libc.PR_SET_CHILD_SUBREAPER, 1)
     gc.collect()
     gc.freeze()
+    if sys.platform == "linux":
+        libc.gather_pages()
     about = json.dumps({"landlock": landlock.version() if LANDLOCK in walls.layers else 0}).encode()
     control.sendall(LENGTH.pack(len(about)) + about)
     _serve(control, walls)

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from errors import UserError
-from evaluation._sandbox import ladder, landlock
+from evaluation._sandbox import client, ladder, landlock
+from evaluation._sandbox.client import ServerError
 from evaluation._sandbox.ladder import Rung, rungs, self_test
 from evaluation._sandbox.walls import CAPABILITIES, LANDLOCK, LIMITS, NAMESPACES, SECCOMP
 from evaluation.sandbox import Sandbox, run_python
@@ -195,6 +196,15 @@ def test_another_system_is_refused_in_one_paragraph(monkeypatch):
     with pytest.raises(UserError, match="the walls are those of Linux") as told:
         Sandbox().start()
     assert "\n" not in str(told.value)
+
+
+def test_a_server_that_does_not_start_says_why(monkeypatch):
+    monkeypatch.setattr(client, "BOOT", "raise OSError('no sympy, say')")
+    with pytest.raises(ServerError, match=r"^OSError: no sympy, say$"):
+        Rung(frozenset({LIMITS})).start()
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(ServerError, match="/nowhere/python cannot be started"):
+        Rung(frozenset({LIMITS})).start()
 
 
 def test_bubblewrap_stands_in_for_landlock(monkeypatch):
