@@ -1,0 +1,97 @@
+"""A small process between the evaluator and its fork server, which it puts into namespaces of its own.
+
+    python -s -P -c BOOT CONTROL PARENT LAYERS COMMAND
+
+It watches both: the evaluator by a descriptor for its process, because a socket stays open in any copy that a fork of
+the evaluator holds, and a death signal would already come when the evaluator's thread ends that began this.
+"""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import sys
+import traceback
+
+from evaluation._sandbox import libc
+from evaluation._sandbox.walls import NAMESPACES
+
+_NEWNS, _NEWUTS, _NEWIPC, _NEWUSER, _NEWPID, _NEWNET = (
+    0x20000,
+    0x4000000,
+    0x8000000,
+    0x10000000,
+    0x20000000,
+    0x40000000,
+)
+_ALL = _NEWNS | _NEWUTS | _NEWIPC | _NEWPID | _NEWNET
+_KILLED_FIRST = 1000
+
+
+def main(arguments: list[str]) -> None:
+    """Start the server and stay until it or the evaluator has ended.
+
+    Args:
+        arguments: The control socket's descriptor, the evaluator's pid, names of the walls as JSON, and a command
+            (JSON) that starts the server in a jail, null for a fork.
+    """
+    control, evaluator = int(arguments[0]), int(arguments[1])
+    layers, command = json.loads(arguments[2]), json.loads(arguments[3])
+    if not hasattr(os, "pidfd_open"):  # not Linux: the end of the control socket must do
+        _serve(control, layers)
+        return
+    watched = os.pidfd_open(evaluator)
+    if os.getppid() != evaluator:
+        return
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
+        score.write(str(_KILLED_FIRST))  # rather than the evaluator
+    if NAMESPACES in layers and not command:
+        enter_namespaces()
+    server = os.fork()
+    if server == 0:
+        libc.prctl(libc.PR_SET_PDEATHSIG, signal.SIGKILL)
+        if command:
+            os.execv(command[0], command)
+        os.close(watched)
+        try:
+            _serve(control, layers)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+    os.close(control)
+    ends = select.poll()
+    for fd in (watched, os.pidfd_open(server)):
+        ends.register(fd, select.POLLIN)
+    ends.poll()
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(server, signal.SIGKILL)
+    os.waitpid(server, 0)
+
+
+def _serve(control: int, layers: list[str]) -> None:
+    from evaluation._sandbox import server
+
+    server.main(control, layers)
+
+
+def enter_namespaces() -> None:
+    """Leave the machine's network, processes, shared memory and users behind; children are in the new namespaces.
+
+    Raises:
+        OSError: The kernel, or the container that this runs in, does not allow it.
+    """
+    user, group = os.geteuid(), os.getegid()
+    try:
+        libc.unshare(_NEWUSER | _ALL)
+    except OSError:
+        libc.unshare(_ALL)  # for root where user namespaces are switched off
+        return
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
