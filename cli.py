@@ -17,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 COMMANDS = {
     "train": "teach a model by group-relative RL; --method says how",
     "filter-data": "keep the problems that a model can learn from: 2 to 5 of 8 solutions right",
+    "evaluate": "measure a model on benchmarks, with errors and a protocol",
+    "compare": "say of two evaluations whether their difference is noise",
     "show": "the story of a run from its folder: curves, samples, results",
     "verdict": "say why an answer counts as right or wrong: --gold, --text",
 }

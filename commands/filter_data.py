@@ -3,6 +3,7 @@
 import time
 from argparse import Namespace
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from accelerate import PartialState
@@ -13,9 +14,9 @@ from commands.filtering.card import check_hub, push, write_card
 from commands.filtering.display import Bar, tell
 from commands.filtering.picture import draw_histogram
 from commands.filtering.pool import Pool, prepare
-from commands.filtering.record import begin
 from commands.filtering.result import assemble, write
 from commands.filtering.work import last_block, plan_blocks, work
+from commands.sample_record import begin, default_folder, model_question
 from commands.terminal.console import say
 from runs.samples import SampleFolder
 
@@ -32,12 +33,27 @@ def main(argv: Sequence[str]) -> None:
         torch.set_num_threads(1)  # too small a model to share; `accelerate launch` asks for every core
     check_hub(options)
     pool = prepare(options)
-    with begin(options, pool, argv) as folder:
+    asked = _question(options, pool)
+    folder = SampleFolder(
+        options.output_dir or default_folder("filter", options, asked, options.dataset), "filter.json"
+    )
+    mapping = list(pool.source.mapping)
+    with begin(folder, asked, ["filter-data", *argv], problems=len(pool.problems), mapping=mapping):
         say(f"folder    {folder.path}")
+        if state.is_main_process:
+            folder.begin_marks()
+        folder.mend(state.process_index)
         state.wait_for_everyone()  # the folder is there; from here on nobody waits for anybody but the first
         _draw(options, pool, folder, state)
         if state.is_main_process:
             _finish(options, pool, folder)
+
+
+def _question(options: Namespace, pool: Pool) -> dict[str, Any]:
+    """What samples depend on; the zone and when to stop are asked of the samples, and may change."""
+    names = ("prompt_style", "system_prompt", "temperature", "top_p", "top_k", "max_new_tokens")
+    data = {"data": options.dataset, "fingerprint": pool.source.fingerprint}
+    return {**model_question(options), **data, **{name: getattr(options, name) for name in names}}
 
 
 def _draw(options: Namespace, pool: Pool, folder: SampleFolder, state: PartialState) -> None:

@@ -30,20 +30,24 @@ class Sample:
     Attributes:
         id: Of the problem.
         index: Which of its samples, from 0.
-        correct: The verdict.
+        correct: The verdict; None before one is given.
         length: In tokens, with the end token.
         truncated: Whether it was cut at the longest length.
         answered: Whether it has a box.
         text: The completion, "" where only its grade was kept.
+        transcript: With the output of tools, where there are some.
+        calls: What came of the model's programs.
     """
 
     id: str
     index: int
-    correct: bool
+    correct: bool | None
     length: int
     truncated: bool
     answered: bool
     text: str = ""
+    transcript: str = ""
+    calls: tuple[str, ...] = ()
 
 
 Key = tuple[str, int]
@@ -70,6 +74,34 @@ def blocks_of(problems: Sequence[Problem], seed: int, size: int) -> list[list[Pr
     return [shuffled[start : start + size] for start in range(0, len(shuffled), size)]
 
 
+def grade(wanted: Sequence[tuple[Problem, int]], completions: Sequence[Completion]) -> list[Sample]:
+    """Check completions by the reward that training uses."""
+    texts = [completion.text for completion in completions]
+    report = verify_report([problem.answer for problem, _ in wanted], texts)
+    return [
+        Sample(
+            problem.id,
+            index,
+            verdict == 1.0,
+            made.length,
+            made.truncated,
+            last_boxed(made.text) is not None,
+            made.text,
+        )
+        for (problem, index), made, verdict in zip(wanted, completions, report.verdicts, strict=True)
+    ]
+
+
+def ungraded(wanted: Sequence[tuple[Problem, int]], completions: Sequence[Completion]) -> list[Sample]:
+    """Keep completions whole, for a grader that comes later."""
+    samples = []
+    for (problem, index), made in zip(wanted, completions, strict=True):
+        text, length, truncated, transcript, calls = made
+        answered = last_boxed(text) is not None
+        samples.append(Sample(problem.id, index, None, length, truncated, answered, text, transcript, calls))
+    return samples
+
+
 @dataclass
 class Drawing:
     """How samples are drawn.
@@ -79,7 +111,8 @@ class Drawing:
         sampling: How to decode.
         seed: Of all samples.
         recorded: Samples of an earlier run, which are not drawn again.
-        keep: Called with the samples of each batch, as soon as they are graded and not on record.
+        keep: Called with the samples of each batch that are not on record, as soon as they are there.
+        grade: Makes samples of completions.
     """
 
     engine: Callable[[], Engine]
@@ -87,6 +120,7 @@ class Drawing:
     seed: int
     recorded: Mapping[Key, Sample]
     keep: Callable[[list[Sample]], None]
+    grade: Callable[[Sequence[tuple[Problem, int]], Sequence[Completion]], list[Sample]] = grade
 
     def draw(
         self,
@@ -94,7 +128,7 @@ class Drawing:
         more: MoreSamples,
         *,
         batch_size: int,
-        progress: Callable[[Sequence[Sample]], None] = lambda samples: None,
+        progress: Callable[[Sequence[Sample]], object] = lambda samples: None,
     ) -> dict[str, Drawn]:
         """Sample a block until no problem wants more.
 
@@ -132,28 +166,10 @@ class Drawing:
                 Request(problem.prompt, sample_seed(self.seed, *key))
                 for (problem, _), key in zip(wanted, keys, strict=True)
             ]
-            fresh = grade(wanted, self.engine().complete(requests, self.sampling))
+            fresh = self.grade(wanted, self.engine().complete(requests, self.sampling))
             self.keep([sample for sample in fresh if (sample.id, sample.index) not in self.recorded])
             return [self.recorded.get((sample.id, sample.index), sample) for sample in fresh]
         return [self.recorded[key] for key in keys]
-
-
-def grade(wanted: Sequence[tuple[Problem, int]], completions: Sequence[Completion]) -> list[Sample]:
-    """Check completions by the reward that training uses."""
-    texts = [completion.text for completion in completions]
-    report = verify_report([problem.answer for problem, _ in wanted], texts)
-    return [
-        Sample(
-            problem.id,
-            index,
-            verdict == 1.0,
-            made.length,
-            made.truncated,
-            last_boxed(made.text) is not None,
-            made.text,
-        )
-        for (problem, index), made, verdict in zip(wanted, completions, report.verdicts, strict=True)
-    ]
 
 
 def _mean_length(samples: Sequence[Sample]) -> float:

@@ -73,6 +73,12 @@ def notes(results: Sequence[Result]) -> list[str]:
         name = title(result)
         if result["smoke"]:
             said.append(f"{name} is a smoke test on {result['problems']} problems, not a result.")
+        if result["score"] in (0.0, 1.0):
+            bound = 100 * (1 - 0.05 ** (1 / result["problems"]))
+            said.append(
+                f"{name}: where {'none' if result['score'] == 0 else 'all'} of {result['problems']} are right, ± says "
+                f"nothing; by chance that is unlikely (5 %) only beyond {bound:.1f} points from it."
+            )
         if result["ungradable"]:
             said.append(f"{name}: {result['ungradable']} golds cannot be graded; their problems are left out.")
         if result["timeouts"]:

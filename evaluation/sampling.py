@@ -26,10 +26,11 @@ PLAIN = {
 
 
 class Request(NamedTuple):
-    """One completion that is wanted: a rendered prompt, and the seed that its sample is drawn by."""
+    """One completion that is wanted: a rendered prompt, the seed of its sample, and a length below the usual one."""
 
     prompt: str
     seed: int = 0
+    limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,21 @@ class Sampling:
 
 
 class Completion(NamedTuple):
-    """What a model wrote: text without special tokens, length in tokens with the end token, and if it was cut."""
+    """What a model wrote.
+
+    Attributes:
+        text: Without special tokens, and without the output of a tool: answers are taken from here.
+        length: In tokens, with the end token.
+        truncated: Whether it was cut at the longest length.
+        transcript: With the output of tools, "" where there are none.
+        calls: What came of each program: "ran", "failed" or "timed out".
+    """
 
     text: str
     length: int
     truncated: bool
+    transcript: str = ""
+    calls: tuple[str, ...] = ()
 
 
 class Engine(Protocol):
@@ -143,7 +154,7 @@ class TransformersEngine:
             **PLAIN,
         )
         new = ids[:, inputs["input_ids"].size(1) :].tolist()
-        return [self._completion(row, ends, sampling) for row in new]
+        return [self._completion(row[: r.limit], ends, sampling) for row, r in zip(new, requests, strict=True)]
 
     def _completion(self, ids: list[int], ends: Iterable[int], sampling: Sampling) -> Completion:
         stop = next((t + 1 for t, token in enumerate(ids) if token in ends), None)

@@ -29,6 +29,7 @@ __all__ = [
     "Outcome",
     "Piece",
     "Statistics",
+    "finish",
     "solve",
     "token_mask",
     "tally",
@@ -65,15 +66,32 @@ def solve(
     """
     shared = limits or Limits()
     dialogues = [Dialogue(prompt, shared, tool_state == "fresh", special, count) for prompt in prompts]
-    while open_ones := [dialogue for dialogue in dialogues if dialogue.ended is None]:
+
+    def complete(open_ones: Sequence[Dialogue]) -> Sequence[Generation]:
         texts, budgets = zip(*(dialogue.wanted() for dialogue in open_ones), strict=True)
-        generations = generate(list(texts), list(budgets), [STOP])
+        return generate(list(texts), list(budgets), [STOP])
+
+    finish(dialogues, complete, execute)
+    return dialogues
+
+
+def finish(
+    dialogues: Sequence[Dialogue], complete: Callable[[Sequence[Dialogue]], Sequence[Generation]], execute: Execute
+) -> None:
+    """Bring dialogues to their end, all at once, round by round.
+
+    Args:
+        dialogues: Some may have ended.
+        complete: Goes on with each of the dialogues it is given.
+        execute: As for `solve`.
+    """
+    while open_ones := [dialogue for dialogue in dialogues if dialogue.ended is None]:
+        generations = complete(open_ones)
         codes = [dialogue.read(said) for dialogue, said in zip(open_ones, generations, strict=True)]
         asking = [(dialogue, code) for dialogue, code in zip(open_ones, codes, strict=True) if code is not None]
         outcomes = execute([code for _, code in asking]) if asking else []
         for (dialogue, _), outcome in zip(asking, outcomes, strict=True):
             dialogue.hear(outcome)
-    return dialogues
 
 
 @dataclass(frozen=True)

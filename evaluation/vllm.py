@@ -48,7 +48,7 @@ class VLLMEngine:
         """Complete requests; vLLM forms the batches."""
         parameters = [
             self._vllm.SamplingParams(
-                max_tokens=sampling.max_new_tokens,
+                max_tokens=request.limit or sampling.max_new_tokens,
                 temperature=sampling.temperature,
                 top_p=sampling.top_p,
                 top_k=sampling.top_k or -1,
@@ -105,7 +105,7 @@ class ServerEngine:
         body = {
             "model": self._model,
             "prompt": ids,
-            "max_tokens": sampling.max_new_tokens,
+            "max_tokens": request.limit or sampling.max_new_tokens,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "top_k": sampling.top_k or -1,

@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
@@ -117,6 +118,11 @@ def write_whole(path: Path, text: str) -> None:
     finally:
         with contextlib.suppress(FileNotFoundError):
             part.unlink()
+
+
+def write_lines(path: Path, records: Iterable[dict[str, Any]]) -> None:
+    """Write records as lines of JSON, the file whole or not at all."""
+    write_whole(path, "".join(json.dumps(finite(record), ensure_ascii=False) + "\n" for record in records))
 
 
 def _locked(file: IO[str]) -> bool:

@@ -32,6 +32,21 @@ class SampleFolder(Folder):
             whole = file.read().rfind(b"\n") + 1
             file.truncate(whole)
 
+    def mark(self, process: int, block: int, **facts: int) -> None:
+        """Say that a block of problems is finished, and what was found in it."""
+        append_jsonl(self.samples / f"done-{process:05d}.jsonl", [{"block": block, **facts}])
+
+    def done(self) -> dict[int, dict[str, Any]]:
+        """The marks of all finished blocks."""
+        files = sorted(self.samples.glob("done-*.jsonl"))
+        return {mark["block"]: mark for path in files for mark in read_jsonl(path)}
+
+    def begin_marks(self) -> None:
+        """Forget which blocks are finished: they are done again, from the samples on record."""
+        self.samples.mkdir(parents=True, exist_ok=True)
+        for path in self.samples.glob("done-*.jsonl"):
+            path.unlink()
+
     def read_samples(self) -> list[dict[str, Any]]:
         """Every whole sample of every process."""
         return [sample for path in sorted(self.samples.glob("process-*.jsonl")) for sample in read_jsonl(path)]

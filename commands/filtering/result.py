@@ -1,6 +1,5 @@
 """From samples to files: the counts of every problem, the learnable ones as a data set, what was set aside."""
 
-import json
 from argparse import Namespace
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -10,10 +9,10 @@ from typing import Any
 import datasets
 
 from commands.filtering.pool import Pool
-from commands.filtering.work import last_block, plan_blocks, read_samples
+from commands.filtering.work import last_block, plan_blocks, read_samples, rights
 from data import PassRates, Zone, expected_draws
 from evaluation.drawing import Sample
-from runs.folder import write_whole
+from runs.folder import write_lines
 from runs.samples import SampleFolder
 
 
@@ -43,7 +42,7 @@ def assemble(options: Namespace, pool: Pool, folder: SampleFolder) -> Result:
         if sample.index < options.samples:
             drawn[sample.id].append(sample)
     seen = [problem.id for block in blocks[: last + 1] for problem in block]
-    rates = PassRates.fit(((sum(s.correct for s in drawn[i]), len(drawn[i])) for i in seen), zone.samples)
+    rates = PassRates.fit(((rights(drawn[i]), len(drawn[i])) for i in seen), zone.samples)
     counts = {name: _counted(name, pool, drawn[name], zone, rates) for name in seen}
     learnable = [name for name in seen if counts[name]["verdict"] == "learnable"]
     chosen = set(learnable[: options.max_problems])
@@ -54,7 +53,7 @@ def assemble(options: Namespace, pool: Pool, folder: SampleFolder) -> Result:
 
 def _counted(name: str, pool: Pool, samples: Sequence[Sample], zone: Zone, rates: PassRates) -> dict[str, Any]:
     """One problem's record."""
-    right, drawn = sum(sample.correct for sample in samples), len(samples)
+    right, drawn = rights(samples), len(samples)
     verdict, chance = zone.verdict(right, drawn), None
     if verdict is None:  # given up as unlikely
         chance = rates.chance(right, drawn, zone)
@@ -125,9 +124,9 @@ def histogram(counts: Sequence[dict[str, Any]], zone: Zone) -> list[float]:
 
 def write(result: Result, pool: Pool, folder: SampleFolder) -> None:
     """Write all of it, each file whole or not at all."""
-    write_whole(folder.path / "counts.jsonl", _lines(result.counts))
-    write_whole(folder.path / "set_aside.jsonl", _lines(pool.set_aside))
-    write_whole(folder.path / "learnable.jsonl", _lines(result.kept))
+    write_lines(folder.path / "counts.jsonl", result.counts)
+    write_lines(folder.path / "set_aside.jsonl", pool.set_aside)
+    write_lines(folder.path / "learnable.jsonl", result.kept)
     target = folder.path / "learnable" / "train.parquet"
     if not result.kept:
         target.unlink(missing_ok=True)
@@ -136,7 +135,3 @@ def write(result: Result, pool: Pool, folder: SampleFolder) -> None:
     part = target.with_name(".train.parquet")
     datasets.Dataset.from_list(result.kept).to_parquet(part)
     part.replace(target)
-
-
-def _lines(records: Sequence[dict[str, Any]]) -> str:
-    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)

@@ -4,14 +4,12 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from commands.filtering.pool import Pool
 from data import PassRates, Zone, certain_draws
 from evaluation.drawing import Drawing, MoreSamples, Problem, Sample, blocks_of
 from evaluation.sampling import Engine, Sampling
-from runs.records import append_jsonl, read_jsonl
 from runs.samples import SampleFolder
 
 FIT_FROM = 50
@@ -77,7 +75,7 @@ def work(
             batch_size=options.batch_size,
             progress=lambda batch: _count(found, len(batch), report),
         )
-        tally = [(sum(s.correct for s in drawn), len(drawn)) for drawn in samples.values()]
+        tally = [(rights(drawn), len(drawn)) for drawn in samples.values()]
         counts += tally
         found.spared += sum(zone.samples - drawn for _, drawn in tally)
         learnable = 0
@@ -86,28 +84,17 @@ def work(
             learnable += verdict == "learnable"
             if verdict:
                 found.verdicts[verdict] += 1
-        append_jsonl(marks_of(folder, process), [{"block": number, "learnable": learnable}])
+        folder.mark(process, number, learnable=learnable)
         report(found)
-
-
-def marks_of(folder: SampleFolder, process: int) -> Path:
-    """The file in which a process says which blocks it has finished; begun anew each time the command is given."""
-    return folder.path / "samples" / f"done-{process:05d}.jsonl"
-
-
-def done_blocks(folder: SampleFolder) -> dict[int, int]:
-    """Learnable problems in each block that any process has finished."""
-    files = sorted(folder.samples.glob("done-*.jsonl"))
-    return {mark["block"]: mark["learnable"] for path in files for mark in read_jsonl(path)}
 
 
 def enough(folder: SampleFolder, block: int, wanted: int) -> bool:
     """Whether the blocks before this one hold enough learnable problems, as far as they are finished."""
-    found, done = 0, done_blocks(folder)
+    found, done = 0, folder.done()
     for number in range(block):
         if number not in done:
             return False
-        found += done[number]
+        found += done[number]["learnable"]
         if found >= wanted:
             return True
     return False
@@ -115,11 +102,11 @@ def enough(folder: SampleFolder, block: int, wanted: int) -> bool:
 
 def last_block(folder: SampleFolder, blocks: int, wanted: int | None) -> int | None:
     """The last block that counts: with which enough are found, or the last of all; None while others work on it."""
-    found, done = 0, done_blocks(folder)
+    found, done = 0, folder.done()
     for number in range(blocks):
         if number not in done:
             return None
-        found += done[number]
+        found += done[number]["learnable"]
         if wanted and found >= wanted:
             return number
     return blocks - 1
@@ -131,12 +118,15 @@ def read_samples(folder: SampleFolder) -> Iterable[Sample]:
         yield Sample(**{name: record[name] for name in Sample.__dataclass_fields__ if name in record})
 
 
+def rights(samples: Iterable[Sample]) -> int:
+    """How many are right."""
+    return sum(sample.correct is True for sample in samples)
+
+
 def _keep(folder: SampleFolder, process: int, samples: list[Sample], options: Namespace) -> None:
+    left_out = {"transcript", "calls"} | (set() if options.keep_completions else {"text"})
     records: list[dict[str, Any]] = [asdict(sample) for sample in samples]
-    if not options.keep_completions:
-        for record in records:
-            del record["text"]
-    folder.append(process, records)
+    folder.append(process, [{name: r[name] for name in r if name not in left_out} for r in records])
 
 
 def _count(found: Progress, drawn: int, report: Callable[[Progress], None]) -> None:
@@ -158,4 +148,4 @@ def wanted_samples(options: Namespace, zone: Zone, counts: list[tuple[int, int]]
     if least and len(counts) >= FIT_FROM:
         rates = PassRates.fit(counts, zone.samples)
         is_open = cache(lambda c, n: zone.open(c, n) and rates.chance(c, n, zone) >= least)
-    return lambda drawn: certain_draws(sum(sample.correct for sample in drawn), len(drawn), zone.samples, is_open)
+    return lambda drawn: certain_draws(rights(drawn), len(drawn), zone.samples, is_open)

@@ -1,0 +1,107 @@
+"""`cli.py evaluate`: a model and benchmarks in, scores with errors out."""
+
+import time
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cache
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from tqdm import tqdm
+
+from commands.engine import engine_maker
+from commands.evaluating.arguments import parse
+from commands.evaluating.draw import draw, finished
+from commands.evaluating.result import score_task, tell
+from commands.evaluating.task import Task, make_task
+from commands.evaluating.training import training_problems
+from commands.prompts import ModelFiles
+from commands.sample_record import begin, default_folder, model_question
+from commands.terminal.console import say
+from evaluation.report import write_report
+from evaluation.sampling import Engine
+from evaluation.sandbox import Sandbox
+from evaluation.tool_engine import ToolEngine
+from runs.samples import SampleFolder
+
+
+def main(argv: Sequence[str]) -> None:
+    """Run the command.
+
+    Raises:
+        UserError, DataError: The arguments or the data cannot work; nothing was written.
+    """
+    state = PartialState(cpu=not torch.accelerator.is_available())  # without the word, each process thinks it is alone
+    options = parse(argv)
+    if options.embedded and state.device.type == "cpu":
+        torch.set_num_threads(1)  # too small a model to share; `accelerate launch` asks for every core
+    files = ModelFiles(options.model, options.revision, options.trust_remote_code, "--model")
+    tokenizer = files.tokenizer()
+    trained = training_problems(options.model, options.trained_on)
+    tasks = [make_task(name, settings, options, files, tokenizer) for name, settings in options.plan]
+    asked = {**model_question(options), "benchmarks": {task.slug: task.question() for task in tasks}}
+    subject = options.suite or tasks[0].slug
+    folder = SampleFolder(options.output_dir or default_folder("eval", options, asked, subject), "evaluation.json")
+    with begin(folder, asked, ["evaluate", *argv]):
+        say(f"folder    {folder.path}")
+        if not options.rescore:
+            _draw(tasks, options, folder, state, files, tokenizer)
+        if state.is_main_process:
+            _finish(tasks, options, folder, trained)
+
+
+def _draw(
+    tasks: list[Task], options: Namespace, folder: SampleFolder, state: PartialState, files: ModelFiles, tokenizer: Any
+) -> None:
+    """Complete what is missing; the first process stays until all have finished."""
+    folders = {task.slug: _part(folder, task) for task in tasks}
+    for part in folders.values():
+        if state.is_main_process:
+            part.begin_marks()
+        part.mend(state.process_index)
+    state.wait_for_everyone()  # from here on nobody waits for anybody but the first
+    make = engine_maker(options, files, tokenizer)
+
+    @cache
+    def with_tools() -> Engine:
+        sandbox = Sandbox(allow_unsafe_code=options.allow_unsafe_code)
+        say(f"sandbox   {sandbox.describe()}")
+        replay = options.tool_state == "replay"
+        return ToolEngine(make(), tokenizer, sandbox, rounds=options.tool_rounds, replay=replay)
+
+    total = sum(task.settings.samples * (len(task.problems) - len(task.unasked)) for task in tasks)
+    share = (state.process_index, state.num_processes)
+    # None: a bar on a terminal only
+    with tqdm(total=total, unit="sample", dynamic_ncols=True, disable=None if state.is_main_process else True) as bar:
+        try:
+            for task in tasks:
+                bar.set_description(task.slug)
+                engine = with_tools if task.settings.tools else make
+                draw(task, options, folders[task.slug], share, engine, lambda n: bar.update(n * state.num_processes))
+            while state.is_main_process and not all(finished(task, options, folders[task.slug]) for task in tasks):
+                time.sleep(0.2)
+        except KeyboardInterrupt:
+            say(f"\nstopped; every completion so far is kept in {folder.path}. The same command goes on from there")
+            raise
+
+
+def _part(folder: SampleFolder, task: Task) -> SampleFolder:
+    return SampleFolder(folder.path / task.slug, "")
+
+
+def _finish(
+    tasks: list[Task], options: Namespace, folder: SampleFolder, trained: tuple[str, list[str]] | None
+) -> None:
+    """Score, write, tell."""
+    scored = [score_task(task, _part(folder, task), options.suite, trained) for task in tasks]
+    model = "embedded" if options.embedded else options.model
+    account = {task.slug: task.protocol for task in tasks}
+    paths = write_report([one.result for one in scored], folder.path, model=model, protocol=account)
+    results = [
+        {**one.result, **one.extra, "settings": asdict(t.settings)} for one, t in zip(scored, tasks, strict=True)
+    ]
+    folder.update(results=results)
+    tell(scored, trained)
+    say(f"report    {paths['md']}, report.json, report.png; verdicts beside the completions of each benchmark")

@@ -1,0 +1,1 @@
+"""What `cli.py evaluate` is made of."""
