@@ -14,6 +14,7 @@ from data._problems import Problems, fingerprint
 from data._prompts import PROMPTS, as_text, build_prompts, drop_long, prompt_length, render_prompt
 from data.gsm8k import load_gsm8k
 from data.hendrycks_math import load_math, load_math500
+from data.knowledge import KnowledgeRecord, knowledge_records
 from errors import DataError
 
 
@@ -71,6 +72,7 @@ def load_problems(
 __all__ = [
     "DATASETS",
     "DataError",
+    "KnowledgeRecord",
     "PROMPTS",
     "Problems",
     "as_text",
@@ -78,6 +80,7 @@ __all__ = [
     "drop_long",
     "fingerprint",
     "load_problems",
+    "knowledge_records",
     "prompt_length",
     "render_prompt",
 ]

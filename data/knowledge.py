@@ -1,0 +1,25 @@
+"""Knowledge points: short general truths that help with a problem, as KnowRL (arXiv 2604.12627) trains with them.
+
+Its code for extracting and selecting points was not published. What is here is the released format, read and written,
+and definitions of our own where only numbers are public; each says what of it is known.
+"""
+
+from data._knowledge_records import (
+    KnowledgeRecord,
+    average_points,
+    format_point,
+    kept_column,
+    knowledge_records,
+    record_of,
+    split_point,
+)
+
+__all__ = [
+    "KnowledgeRecord",
+    "average_points",
+    "format_point",
+    "kept_column",
+    "record_of",
+    "knowledge_records",
+    "split_point",
+]
