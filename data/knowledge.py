@@ -4,6 +4,7 @@ Its code for extracting and selecting points was not published. What is here is 
 and definitions of our own where only numbers are public; each says what of it is known.
 """
 
+from data._hints import HINT_STYLES, hint_section, with_hints
 from data._knowledge_records import (
     KnowledgeRecord,
     average_points,
@@ -15,11 +16,14 @@ from data._knowledge_records import (
 )
 
 __all__ = [
+    "HINT_STYLES",
     "KnowledgeRecord",
     "average_points",
     "format_point",
+    "hint_section",
     "kept_column",
     "record_of",
     "knowledge_records",
     "split_point",
+    "with_hints",
 ]
