@@ -14,16 +14,47 @@ from data._knowledge_records import (
     record_of,
     split_point,
 )
+from data._oracle import AccuracyOracle, base_sweep
+from data._selection import (
+    RULES,
+    Rule,
+    cbrs,
+    css,
+    css_plan,
+    css_subsets,
+    harmless_points,
+    leave_one_out,
+    max_score,
+    random_subset,
+)
+from data._selection_report import JointRemoval, interactions, joint_removal, select_all, selection_report
 
 __all__ = [
+    "AccuracyOracle",
     "HINT_STYLES",
+    "JointRemoval",
     "KnowledgeRecord",
+    "RULES",
+    "Rule",
     "average_points",
+    "base_sweep",
+    "cbrs",
+    "css",
+    "css_plan",
+    "css_subsets",
     "format_point",
+    "harmless_points",
     "hint_section",
+    "interactions",
+    "joint_removal",
     "kept_column",
-    "record_of",
     "knowledge_records",
+    "leave_one_out",
+    "max_score",
+    "random_subset",
+    "record_of",
+    "select_all",
+    "selection_report",
     "split_point",
     "with_hints",
 ]
