@@ -14,6 +14,7 @@ from data._knowledge_records import (
     record_of,
     split_point,
 )
+from data._leakage import Leak, duplicates, leaks
 from data._oracle import AccuracyOracle, base_sweep
 from data._selection import (
     RULES,
@@ -34,6 +35,7 @@ __all__ = [
     "HINT_STYLES",
     "JointRemoval",
     "KnowledgeRecord",
+    "Leak",
     "RULES",
     "Rule",
     "average_points",
@@ -42,6 +44,7 @@ __all__ = [
     "css",
     "css_plan",
     "css_subsets",
+    "duplicates",
     "format_point",
     "harmless_points",
     "hint_section",
@@ -49,6 +52,7 @@ __all__ = [
     "joint_removal",
     "kept_column",
     "knowledge_records",
+    "leaks",
     "leave_one_out",
     "max_score",
     "random_subset",
