@@ -52,7 +52,8 @@ def _values_told(gold: tuple[Value, ...], point: str, problem: str) -> Iterator[
     for sentence in sentences(plain(point)):
         words = tokens(sentence)
         found = _with_percents(values(words), words)
-        told = [one for one in found if any(_stands_for(one, value, words) for value in rare)]
+        told = [one for one in found if any(_stands_for(one, value) for value in rare)]
+        told = told or [one for one in found if any(_rounds(one, value, words) for value in gold)]
         told = told or [one for one in found if is_told(one, words, gold, problem)]
         if told:
             yield f"{''.join(words[told[0].start : told[0].end])} in {_excerpt(sentence)}"
@@ -70,15 +71,17 @@ def _with_percents(found: list[Found], words: list[str]) -> list[Found]:
     return found + [Found(one.value / 100, one.start, one.end, one.whole) for one in shares]
 
 
-def _stands_for(one: Found, value: Value, words: list[str]) -> bool:
-    """Tell whether a value is the answer's, or its rounding to two decimals or more."""
-    if same(one.value, value) or same(one.value, magnitude(value)):
-        return True
-    decimals = len(words[one.end - 1].partition(".")[2]) if one.end - one.start <= 2 else 0  # a literal, or its minus
-    share = 2 if words[one.end : one.end + 1] == ["percent"] and magnitude(one.value) <= 1 else 0
-    if decimals < 2 or magnitude(value) > 1e15:
+def _stands_for(one: Found, value: Value) -> bool:
+    return same(one.value, value) or same(one.value, magnitude(value))
+
+
+def _rounds(one: Found, value: Value, words: list[str]) -> bool:
+    """Tell whether a literal of two decimals or more, 38.9 % being one of three, is the value's rounding."""
+    if one.end - one.start > 2 or magnitude(value) > 1e15 or (common(value) and isinstance(value, Fraction)):
         return False
-    return abs(float(one.value) - float(value)) <= 0.51 * 10.0 ** -(decimals + share)
+    decimals = len(words[one.end - 1].partition(".")[2])
+    decimals += 2 if decimals and words[one.end : one.end + 1] == ["percent"] and magnitude(one.value) <= 1 else 0
+    return decimals >= 2 and abs(float(one.value) - float(value)) <= 0.51 * 10.0**-decimals
 
 
 def _in_parts(gold: Sequence[Value], found: list[Found]) -> bool:
@@ -97,11 +100,11 @@ def _in_parts(gold: Sequence[Value], found: list[Found]) -> bool:
 
 def _text_told(gold: Gold, answer: str, text: str, problem: str) -> Iterator[str]:
     formula = squeezed(answer)
-    if re.search(r"\d|[-+*/^=<>]", formula) and len(formula) >= 4:
+    if re.search(r"\d|[-+*/^=<>]", formula):
         for part in (formula, formula.rsplit("=", 1)[-1]):
             end = r"(?![a-z\d^])" if part[-1:].isalnum() else ""
             begin = r"(?<![a-z\d.])" if part[:1].isalnum() else ""
-            if len(part) >= 4 and re.search(f"{begin}{re.escape(part)}{end}", squeezed(text)):
+            if len(part) >= 3 and re.search(f"{begin}{re.escape(part)}{end}", squeezed(text)):
                 yield f"{part} word for word"
                 return
     for sentence in sentences(text):

@@ -78,7 +78,7 @@ def plain(text: str) -> str:
 
 def sentences(text: str) -> list[str]:
     """Return the sentences of a plain text."""
-    return [part.strip() for part in re.split(r"(?<=[.;!?:])\s+", text) if part.strip()]
+    return [part.strip() for part in re.split(r"(?<=[.;!?])\s+", text) if part.strip()]
 
 
 def squeezed(text: str) -> str:

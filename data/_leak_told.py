@@ -8,13 +8,14 @@ from data._leak_text import sentences
 from data._leak_values import Found, Value, same, tokens
 
 _ASKS = re.compile(r"\b(find|compute|what|how|determine|evaluate|calculate|express|which|solve|enter|give|simplify)\b")
+_HOW_MANY = re.compile(r"\bhow many\b|\bnumber of\b")
 _SAYING = """
     = is are equals equal be exactly only gives get obtain yields makes leaves becomes to just namely of : by as being
     there approx comes out
 """
 _SAYS = frozenset(_SAYING.split())
 _BETWEEN = _SAYS | {"must", "can", "has", "have", "the", "value", "now", "then", "approximately"}
-_NAMING = "answer answers result solution solutions final boxed desired required outcome"
+_NAMING = "answer answers result solution solutions final boxed desired required outcome choice option"
 _NAMES_IT = frozenset(_NAMING.split())
 _UNTELLING = """
     the of is are be to in on and or for that this with such what how many find compute determine as by it if can from
@@ -31,9 +32,11 @@ def is_told(one: Found, words: list[str], gold: Sequence[Value], problem: str) -
         return False
     if names_the_answer(before) or _unknown_is(before, problem):
         return True
-    if not _SAYS & set(before[-2:]) or (after and re.fullmatch(r"[a-z]|[-+*/^(=<>]", after[0])):
+    counted = _HOW_MANY.search(_question(problem)) and shares_words(after[:2], problem)
+    said = counted or _SAYS & set(before[-2:]) or {"is", "are"} & set(after[:1])
+    if not said or (after and re.fullmatch(r"[a-z]|[-+*/^(=<>]", after[0])):
         return False
-    return shares_words(before + after, problem)
+    return shares_words(before + words[one.end :], problem)
 
 
 def names_the_answer(before: Sequence[str]) -> bool:

@@ -54,6 +54,8 @@ _SPOKEN = [
     (r"\bdifference (?:of|between) N and N", r"(\1-\2)"),
     (r"\b(?:quotient of|ratio of|divide|dividing) N (?:and|to|by) N", r"(\1/\2)"),
     (r"\b(?:subtract|subtracting|take|taking) N (?:away )?from N", r"(\2-\1)"),
+    (r"\btake N,? (?:and )?(?:then )?subtract N", r"(\1-\2)"),
+    (r"(?<![\d.])(\d+) and \((\d+)/(\d+)\)", r"(\1+\2/\3)"),
     (r"\bshort of N by N", r"(\1-\2)"),
     (r"\bexceeds N by N", r"(\1+\2)"),
     (r"\bodds (?:[a-z]+ ){0,3}N ?(?::|to) ?N", r"(\1/(\1+\2))"),

@@ -5,6 +5,7 @@ and definitions of our own where only numbers are public; each says what of it i
 """
 
 from data._hints import HINT_STYLES, hint_section, with_hints
+from data._knowledge_prompts import JUDGED, extract_prompt, judge_prompt, rewrite_prompt
 from data._knowledge_records import (
     KnowledgeRecord,
     average_points,
@@ -14,6 +15,7 @@ from data._knowledge_records import (
     record_of,
     split_point,
 )
+from data._knowledge_replies import ReplyError, parse_points, parse_verdict
 from data._leakage import Leak, duplicates, leaks
 from data._oracle import AccuracyOracle, base_sweep
 from data._selection import (
@@ -33,10 +35,12 @@ from data._selection_report import JointRemoval, interactions, joint_removal, se
 __all__ = [
     "AccuracyOracle",
     "HINT_STYLES",
+    "JUDGED",
     "JointRemoval",
     "KnowledgeRecord",
     "Leak",
     "RULES",
+    "ReplyError",
     "Rule",
     "average_points",
     "base_sweep",
@@ -45,18 +49,23 @@ __all__ = [
     "css_plan",
     "css_subsets",
     "duplicates",
+    "extract_prompt",
     "format_point",
     "harmless_points",
     "hint_section",
     "interactions",
     "joint_removal",
+    "judge_prompt",
     "kept_column",
     "knowledge_records",
     "leaks",
     "leave_one_out",
     "max_score",
+    "parse_points",
+    "parse_verdict",
     "random_subset",
     "record_of",
+    "rewrite_prompt",
     "select_all",
     "selection_report",
     "split_point",

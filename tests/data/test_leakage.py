@@ -408,6 +408,138 @@ PLANTED = [
             "The value's absolute value is 984 and it is negative.",
         ],
     ),
+    (
+        "At a party every pair shakes hands. How many handshakes are there?",
+        "1860",
+        [
+            "In total there are one thousand eight hundred sixty handshakes.",
+            "All in all 61·60/2... wait, 62*60/2 shakes.",
+        ],
+    ),
+    (
+        "How many handshakes are there?",
+        "1860",
+        [
+            "Handshakes: 186 times ten.",
+            "The count exceeds 1800 by 60.",
+            "Roman: MDCCCLX handshakes.",
+            "The count in base two is 11101000100.",
+            "The total is eighteen hundred and sixty.",
+            "Take 2000, subtract 140.",
+            "Subtracting 140 from 2000 leaves the number.",
+        ],
+    ),
+    (
+        "What fraction of the trip?",
+        "\\frac{4}{9}",
+        [
+            "Speed is 0.4 recurring, i.e. four ninths.",
+            "It is $\\tfrac{8}{18}$ of the trip.",
+            "It is $4 \\div 9$.",
+            "44.4% of the trip.",
+        ],
+    ),
+    (
+        "Evaluate the limit.",
+        "e^2",
+        [
+            "The value is $e^{2}$ exactly.",
+        ],
+    ),
+    (
+        "Find all n.",
+        "1,2,5",
+        [
+            "The set is $\\{1,2,5\\}$.",
+            "n may be 1, 2 or 5.",
+            "$n=5$ works.",
+        ],
+    ),
+    (
+        "Find the real root.",
+        "-1",
+        [
+            "Minus one is the only root.",
+            "The root is $-1$.",
+        ],
+    ),
+    (
+        "Find $x$.",
+        "-1",
+        [
+            "$x = -1$ solves it.",
+        ],
+    ),
+    (
+        "How many solutions are there?",
+        "0",
+        [
+            "The answer: zero.",
+            "There are no solutions, i.e. 0 solutions.",
+        ],
+    ),
+    (
+        "Find the minimum.",
+        "\\sqrt{3}",
+        [
+            "The minimum equals $\\sqrt 3$.",
+            "The minimum equals the square root of three.",
+            "The minimum is about 1.732.",
+        ],
+    ),
+    (
+        "Find the remainder.",
+        "6",
+        [
+            "The remainder on division is six.",
+            "$2^{100} \\equiv 6 \\pmod{10}$.",
+        ],
+    ),
+    (
+        "Find the units digit.",
+        "6",
+        [
+            "Notice the units digit 6.",
+        ],
+    ),
+    (
+        "How much does Bill pay?",
+        "\\$12.50",
+        [
+            "He pays twelve and a half dollars.",
+            "He pays $12.5.",
+        ],
+    ),
+    (
+        "Which of the following is true? (A) x (B) y (C) z",
+        "C",
+        [
+            "The correct choice is (C).",
+            "Choose option C.",
+        ],
+    ),
+    (
+        "Find the limit.",
+        "\\frac{3}{7}",
+        [
+            "The sequence tends to 3/7 as n grows.",
+            "$\\lim a_n=\\frac{6}{14}$",
+        ],
+    ),
+    (
+        "Find the angle in degrees.",
+        "36^\\circ",
+        [
+            "The angle measures $\\frac{\\pi}{5}$, i.e. 36 degrees.",
+        ],
+    ),
+    (
+        "Find $f(x)$.",
+        "3x-7",
+        [
+            "The function is $f(x)=3x-7$.",
+        ],
+    ),
 ]
 LEAKS = [(point, problem, answer) for problem, answer, points in PLANTED for point in points]
 
@@ -444,7 +576,7 @@ def test_a_planted_leak_is_caught(point, problem, answer):
 
 
 def test_enough_leaks_are_planted():
-    assert len(set(LEAKS)) == len(LEAKS) >= 100
+    assert len(set(LEAKS)) == len(LEAKS) >= 150
     assert len(PLANTED) >= 30  # different problems
 
 
@@ -561,4 +693,4 @@ def test_nine_in_ten_released_points_pass(shared_data, name, step):
         for point in record.points
     ]
     share = sum(not one for one in found) / len(found)
-    assert share >= 0.95  # measured over all points: 97 % and more in every file
+    assert share >= 0.95  # measured over all points: 96.8 to 99.6 %
