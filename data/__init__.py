@@ -12,6 +12,7 @@ from data import arithmetic
 from data._load import load
 from data._problems import Problems, fingerprint
 from data._prompts import PROMPTS, as_text, build_prompts, drop_long, prompt_length, render_prompt
+from data.arithmetic_knowledge import load_arithmetic_knowledge
 from data.gsm8k import load_gsm8k
 from data.hendrycks_math import load_math, load_math500
 from data.knowledge import KnowledgeRecord, knowledge_records
@@ -29,6 +30,7 @@ def load_arithmetic(split: str | None = None) -> datasets.Dataset:
 
 DATASETS: dict[str, Callable[..., datasets.Dataset]] = {
     "arithmetic": load_arithmetic,
+    "arithmetic-knowledge": load_arithmetic_knowledge,
     "math": load_math,
     "math500": load_math500,
     "gsm8k": load_gsm8k,
