@@ -19,8 +19,17 @@ from data.knowledge import KnowledgeRecord, knowledge_records
 from errors import DataError
 
 
-def load_arithmetic(split: str | None = None) -> datasets.Dataset:
-    """Generate 2,000 problems for training (`train`), or 400 with other operands (`test`)."""
+def load_arithmetic(split: str | None = None, config: str | None = None) -> datasets.Dataset:
+    """Generate 2,000 problems for training (`train`), or 400 with other operands (`test`).
+
+    With the configuration `knowledge` they are 600 and 99 hard ones, each with knowledge points to choose from.
+    """
+    if config == "knowledge":
+        return load_arithmetic_knowledge(split)
+    if config is not None:
+        raise DataError(
+            f"arithmetic has one configuration, knowledge, met --dataset_config {config!r}; or leave it out"
+        )
     sizes = {"train": ("train", 2000), "test": ("held_out", 400), "held_out": ("held_out", 400)}
     if split is not None and split not in sizes:
         raise DataError(f"arithmetic has the splits {', '.join(sizes)}, met {split!r}; name one with --dataset_split")
@@ -30,7 +39,6 @@ def load_arithmetic(split: str | None = None) -> datasets.Dataset:
 
 DATASETS: dict[str, Callable[..., datasets.Dataset]] = {
     "arithmetic": load_arithmetic,
-    "arithmetic-knowledge": load_arithmetic_knowledge,
     "math": load_math,
     "math500": load_math500,
     "gsm8k": load_gsm8k,

@@ -45,8 +45,8 @@ def hint_section(points: Sequence[str], style: str = "repo") -> str:
 def with_hints(problem: str, points: Sequence[str], style: str = "repo") -> str:
     """Return a problem with its hints, ready for a prompt style to add the instruction.
 
-    `PROMPTS["knowrl"](with_hints(problem, points))` is the released prompt byte for byte, and
-    `PROMPTS["knowrl-card"]` with `style="card"` that of the card.
+    `PROMPTS["knowrl"](with_hints(problem, points))` is the released prompt byte for byte, and `build_prompts` with
+    the style `knowrl` and `hint_style="card"` makes that of the card.
 
     Args:
         problem: The problem.
@@ -71,6 +71,7 @@ def hinted_problems(dataset: datasets.Dataset, hints: str, style: str = "repo") 
         DataError: The columns are missing, or a row has no points or wrong places.
     """
     if hints == "none":
+        hint_section([], style)  # a wrong style is told even where it does not matter
         return list(dataset["problem"])
     names = dataset.column_names
     if POINTS_COLUMN not in names:

@@ -53,13 +53,17 @@ PROMPTS: dict[str, Callable[[str], Messages]] = {
     "boxed": boxed,
     "plain": plain,
     "knowrl": knowrl,
-    "knowrl-card": knowrl_card,
     "intuitor": intuitor,
 }
 
 
 def build_prompts(
-    dataset: datasets.Dataset, style: str = "boxed", *, system: str | None = None, hints: str = "none"
+    dataset: datasets.Dataset,
+    style: str = "boxed",
+    *,
+    system: str | None = None,
+    hints: str = "none",
+    hint_style: str = "repo",
 ) -> datasets.Dataset:
     """Add the column `prompt`, chat messages, made of the column `problem`.
 
@@ -68,15 +72,17 @@ def build_prompts(
         style: A name in `PROMPTS`.
         system: Takes the place of the style's system message; "" takes it away.
         hints: Knowledge points after the problem, for training only: "none", "all" of the column `kp_list`, or those
-            that a rule keeps, such as "css" (column `css_kept_kp_index`). `knowrl-card` words them as the card does.
+            that a rule keeps, such as "css" (column `css_kept_kp_index`).
+        hint_style: "repo", or "card" to word hints, and the style `knowrl` as a whole, as KnowRL's model card does.
 
     Raises:
         DataError: There is no such style, or hints are asked of a row that has none.
     """
     if style not in PROMPTS:
         raise DataError(f"a prompt style is one of {', '.join(PROMPTS)}, met {style!r}.{did_you_mean(style, PROMPTS)}")
-    problems = hinted_problems(dataset, hints, "card" if style == "knowrl-card" else "repo")
-    prompts = [_with_system(PROMPTS[style](problem), system) for problem in problems]
+    ask = knowrl_card if (style, hint_style) == ("knowrl", "card") else PROMPTS[style]
+    problems = hinted_problems(dataset, hints, hint_style)
+    prompts = [_with_system(ask(problem), system) for problem in problems]
     rest = dataset.remove_columns("prompt") if "prompt" in dataset.column_names else dataset
     return rest.add_column("prompt", prompts)
 

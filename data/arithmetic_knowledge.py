@@ -48,9 +48,7 @@ def load_arithmetic_knowledge(split: str | None = None) -> datasets.Dataset:
         DataError: There is no such split.
     """
     if split is not None and split not in _SIZES:
-        raise DataError(
-            f"arithmetic-knowledge has the splits {', '.join(_SIZES)}, met {split!r}; name one with --dataset_split"
-        )
+        raise DataError(f"arithmetic has the splits {', '.join(_SIZES)}, met {split!r}; name one with --dataset_split")
     side, n = _SIZES[split or "train"]
     return datasets.Dataset.from_list([with_points(row) for row in problems(n, split=side, levels=[HARD])])
 

@@ -12,8 +12,8 @@ from data.arithmetic import problems
 from data.arithmetic_knowledge import with_points
 from data.knowledge import duplicates, knowledge_records, leaks
 
-TRAIN = load_problems("arithmetic-knowledge").dataset
-HELD_OUT = load_problems("arithmetic-knowledge", split="test").dataset
+TRAIN = load_problems("arithmetic", config="knowledge").dataset
+HELD_OUT = load_problems("arithmetic", config="knowledge", split="test").dataset
 
 
 def kinds_of(row) -> dict[str, str]:
@@ -91,6 +91,8 @@ def test_the_order_of_the_points_does_not_depend_on_the_process():
     assert made.stdout.strip() == str(HELD_OUT[:3]["kp_list"])
 
 
-def test_an_unknown_split_is_refused():
-    with pytest.raises(DataError, match="arithmetic-knowledge has the splits train, test, held_out, met 'dev'"):
-        load_problems("arithmetic-knowledge", split="dev")
+def test_an_unknown_split_or_configuration_is_refused():
+    with pytest.raises(DataError, match="one configuration, knowledge, met --dataset_config 'hints'"):
+        load_problems("arithmetic", config="hints")
+    with pytest.raises(DataError, match="arithmetic has the splits train, test, held_out, met 'dev'"):
+        load_problems("arithmetic", config="knowledge", split="dev")

@@ -40,12 +40,17 @@ def test_the_prompt_is_the_released_one_byte_for_byte(n, prompt):
     ],
 )
 def test_the_form_of_the_card_has_bullets_and_single_line_breaks(n, prompt):
-    assert user(PROMPTS["knowrl-card"](with_hints("1+1?", ["A.", "B.", "C."][:n], style="card"))) == prompt
+    row = {"problem": "1+1?", "kp_list": ["A.", "B.", "C."], "css_kept_kp_index": list(range(n))}
+    dataset = datasets.Dataset.from_list([row])
+    assert user(build_prompts(dataset, "knowrl", hints="css", hint_style="card")["prompt"][0]) == prompt
+    assert prompt.startswith(with_hints("1+1?", row["kp_list"][:n], style="card"))
 
 
 def test_an_unknown_style_of_hints_is_refused():
     with pytest.raises(DataError, match=r"one of repo, card, met 'cart'\. Did you mean 'card'"):
         hint_section(["A."], "cart")
+    with pytest.raises(DataError, match="one of repo, card"):
+        build_prompts(datasets.Dataset.from_list([{"problem": "P?"}]), hint_style="cart")
 
 
 @pytest.fixture
@@ -70,11 +75,12 @@ def test_a_rule_gives_its_own_points_and_none_where_it_keeps_none(rows):
 
 
 def test_hints_belong_to_the_problem_in_every_prompt_style(rows):
+    sections = {"repo": "1+1?\n\n## Hint\n1. A.\n2. B.", "card": "1+1?\n## Hint\n- A.\n- B."}
     for style in PROMPTS:
-        prompt = build_prompts(rows, style, hints="all")["prompt"][0][-1]
-        section = "1+1?\n## Hint\n- A.\n- B." if style == "knowrl-card" else "1+1?\n\n## Hint\n1. A.\n2. B."
-        assert prompt["role"] == "user"
-        assert prompt["content"].startswith(section), style
+        for hint_style, section in sections.items():
+            prompt = build_prompts(rows, style, hints="all", hint_style=hint_style)["prompt"][0][-1]
+            assert prompt["role"] == "user"
+            assert prompt["content"].startswith(section), style
 
 
 def test_hints_change_the_prompt_and_nothing_else(rows):

@@ -115,7 +115,7 @@ def test_a_file_that_is_not_utf8_is_named(tmp_path):
         ("GSM8k", "Did you mean 'gsm8k'?"),
         ("{folder}/trian.jsonl", "Did you mean 'train.jsonl'?"),
         ("{folder}/nowhere/train.jsonl", "there is no folder"),
-        ("./math.jsonl", "--dataset_name must be one of arithmetic, arithmetic-knowledge, math"),
+        ("./math.jsonl", "--dataset_name must be one of arithmetic, math"),
     ],
 )
 def test_a_name_that_is_nothing_gets_a_suggestion(tmp_path, name, hint):
@@ -167,7 +167,7 @@ def test_arithmetic_needs_no_network_and_holds_its_test_problems_out():
 
 
 def test_the_registry_is_what_the_documentation_names():
-    assert list(DATASETS) == ["arithmetic", "arithmetic-knowledge", "math", "math500", "gsm8k"]
+    assert list(DATASETS) == ["arithmetic", "math", "math500", "gsm8k"]
 
 
 def test_data_imports_neither_torch_nor_its_neighbours():
