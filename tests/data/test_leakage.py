@@ -545,6 +545,7 @@ LEAKS = [(point, problem, answer) for problem, answer, points in PLANTED for poi
 
 # True statements that hold the problem's (common) answer without giving it away.
 GENERAL = [
+    ("On the line $y + x = 4$ one coordinate falls as the other rises.", "What is $x$?", "4"),
     ("The discriminant of $ax^2+bx+c$ is $b^2-4ac$.", "Find the smallest such n.", "4"),
     ("A number is even if it is divisible by 2.", "How many primes are there below n?", "2"),
     ("Every quadratic has at most two roots.", "Find the area of the triangle.", "2"),
