@@ -26,7 +26,8 @@ import torch  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 
 from data import PROMPTS, render_prompt  # noqa: E402
-from evaluation.sampling import Request, Sampling, TransformersEngine, sample_seed  # noqa: E402
+from evaluation.engine_transformers import TransformersEngine  # noqa: E402
+from evaluation.sampling import Request, Sampling, sample_seed  # noqa: E402
 from evaluation.statistics import paired_difference  # noqa: E402
 from rewards import verify  # noqa: E402
 from runs.folder import RunFolder  # noqa: E402

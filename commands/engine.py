@@ -9,8 +9,9 @@ from transformers import AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
 from commands.prompts import ModelFiles
-from evaluation.sampling import Engine, TransformersEngine
-from evaluation.vllm import ServerEngine, VLLMEngine
+from evaluation.engine_transformers import TransformersEngine
+from evaluation.engine_vllm import ServerEngine, VLLMEngine
+from evaluation.sampling import Engine
 
 
 def engine_maker(options: Namespace, files: ModelFiles, tokenizer: object) -> Callable[[], Engine]:

@@ -15,14 +15,25 @@ from data._presets import PRESETS, STOP_STRINGS, Prompt, build_preset
 from data._problems import Problems, fingerprint
 from data._prompts import PROMPTS, as_text, build_prompts, drop_long, prompt_length, render_prompt
 from data._shots import SHOTS, Shot
+from data.arithmetic_knowledge import load_arithmetic_knowledge
 from data.difficulty import Zone, certain_draws, classify, expected_draws, verdict_so_far
 from data.gsm8k import load_gsm8k
 from data.hendrycks_math import load_math, load_math500
+from data.knowledge import KnowledgeRecord, knowledge_records
 from errors import DataError
 
 
-def load_arithmetic(split: str | None = None) -> datasets.Dataset:
-    """Generate 2,000 problems for training (`train`), or 400 with other operands (`test`)."""
+def load_arithmetic(split: str | None = None, config: str | None = None) -> datasets.Dataset:
+    """Generate 2,000 problems for training (`train`), or 400 with other operands (`test`).
+
+    With the configuration `knowledge` they are 600 and 99 hard ones, each with knowledge points to choose from.
+    """
+    if config == "knowledge":
+        return load_arithmetic_knowledge(split)
+    if config is not None:
+        raise DataError(
+            f"arithmetic has one configuration, knowledge, met --dataset_config {config!r}; or leave it out"
+        )
     sizes = {"train": ("train", 2000), "test": ("held_out", 400), "held_out": ("held_out", 400)}
     if split is not None and split not in sizes:
         raise DataError(f"arithmetic has the splits {', '.join(sizes)}, met {split!r}; name one with --dataset_split")
@@ -78,6 +89,7 @@ def load_problems(
 __all__ = [
     "DATASETS",
     "DataError",
+    "KnowledgeRecord",
     "PROMPTS",
     "PRESETS",
     "PassRates",
@@ -96,6 +108,7 @@ __all__ = [
     "expected_draws",
     "fingerprint",
     "load_problems",
+    "knowledge_records",
     "prompt_length",
     "render_prompt",
     "verdict_so_far",

@@ -12,11 +12,11 @@ to seed, whether texts became shorter.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from random import Random
 
 from data._arithmetic_families import FAMILIES
 from data._arithmetic_steps import work_out
+from data._hints import hint_section
 from data._prompts import STEP_BY_STEP
 from data.arithmetic import Problem, draw, split_of
 
@@ -77,18 +77,12 @@ def example(rng: Random) -> tuple[list[dict[str, str]], str]:
     hard = rng.random() < HARD_SHARE
     problem = train_problem(rng, HINTED if hard else DEFAULT)
     hints = _hints(problem, rng) if hard else []
-    question = problem.text + with_hints([FAMILIES[family].hint for family in hints])
+    question = problem.text + hint_section([FAMILIES[family].hint for family in hints])
     layout = rng.choices(["bare", "after", "system"], [0.5, 0.4, 0.1] if hints else [0.84, 0.08, 0.08])[0]
     turns = [{"role": "user", "content": f"{question}\n\n{STEP_BY_STEP}" if layout == "after" else question}]
     if layout == "system":
         turns.insert(0, {"role": "system", "content": STEP_BY_STEP})
     return turns, write(problem, rng, p_right=float(problem.family in hints) if hard else None)
-
-
-def with_hints(hints: Sequence[str]) -> str:
-    """Returns what follows a problem to give hints, "" for none."""
-    lines = [f"{i}. {hint}" for i, hint in enumerate(hints, 1)]
-    return "\n".join(["\n\n## Hint", *lines]) if lines else ""
 
 
 def _hints(problem: Problem, rng: Random) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import datasets
 
-from data._prompts import PROMPTS, TOOLS, Messages, as_text, with_choices
+from data._prompts import PROMPTS, TOOLS, Messages, as_text
 from data._shots import SHOTS, Shot
 from errors import DataError, did_you_mean
 
@@ -57,6 +57,19 @@ PRESETS: dict[str, Callable[[str, Shots], Prompt]] = {
     "chat": _chat,
     "base": _base,
 }
+
+
+def with_choices(problem: str, choices: Sequence[str]) -> str:
+    r"""Put the options below a problem as Qwen2.5-Math is asked, in Chinese below a Chinese problem.
+
+    >>> with_choices("1+1?", ["1", "2"])
+    '1+1?\nAnswer Choices: (A) 1 (B) 2'
+    """
+    if not choices:
+        return problem
+    head = "选项" if any("\u4e00" <= char <= "\u9fff" for char in problem) else "Answer Choices"
+    options = " ".join(f"({chr(ord('A') + place)}) {text}" for place, text in enumerate(choices))
+    return f"{problem}\n{head}: {options}"
 
 
 def build_preset(

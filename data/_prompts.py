@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import datasets
 
+from data._hints import hinted_problems
 from errors import DataError, did_you_mean
 
 Messages: TypeAlias = list[dict[str, str]]
@@ -43,6 +44,11 @@ def knowrl(problem: str) -> Messages:
     return [_message("user", f"{problem}\n\n{STEP_BY_STEP}")]
 
 
+def knowrl_card(problem: str) -> Messages:
+    """Ask as the model card of KnowRL does: single line breaks, and hints as bullets."""
+    return [_message("user", f"{problem}\n{STEP_BY_STEP}")]
+
+
 def intuitor(problem: str) -> Messages:
     """Ask as Intuitor's 1.5B recipe does."""
     return [_message("system", INTUITOR), _message("user", problem)]
@@ -56,33 +62,32 @@ PROMPTS: dict[str, Callable[[str], Messages]] = {
 }
 
 
-def with_choices(problem: str, choices: Sequence[str]) -> str:
-    r"""Put the options below a problem as Qwen2.5-Math is asked, in Chinese below a Chinese problem.
-
-    >>> with_choices("1+1?", ["1", "2"])
-    '1+1?\nAnswer Choices: (A) 1 (B) 2'
-    """
-    if not choices:
-        return problem
-    head = "选项" if any("\u4e00" <= char <= "\u9fff" for char in problem) else "Answer Choices"
-    options = " ".join(f"({chr(ord('A') + place)}) {text}" for place, text in enumerate(choices))
-    return f"{problem}\n{head}: {options}"
-
-
-def build_prompts(dataset: datasets.Dataset, style: str = "boxed", *, system: str | None = None) -> datasets.Dataset:
+def build_prompts(
+    dataset: datasets.Dataset,
+    style: str = "boxed",
+    *,
+    system: str | None = None,
+    hints: str = "none",
+    hint_style: str = "repo",
+) -> datasets.Dataset:
     """Add the column `prompt`, chat messages, made of the column `problem`.
 
     Args:
         dataset: With a column `problem`; a `prompt` it already has is replaced.
         style: A name in `PROMPTS`.
         system: Takes the place of the style's system message; "" takes it away.
+        hints: Knowledge points after the problem, for training only: "none", "all" of the column `kp_list`, or those
+            that a rule keeps, such as "css" (column `css_kept_kp_index`).
+        hint_style: "repo", or "card" to word hints, and the style `knowrl` as a whole, as KnowRL's model card does.
 
     Raises:
-        DataError: There is no such style.
+        DataError: There is no such style, or hints are asked of a row that has none.
     """
     if style not in PROMPTS:
         raise DataError(f"a prompt style is one of {', '.join(PROMPTS)}, met {style!r}.{did_you_mean(style, PROMPTS)}")
-    prompts = [_with_system(PROMPTS[style](problem), system) for problem in dataset["problem"]]
+    ask = knowrl_card if (style, hint_style) == ("knowrl", "card") else PROMPTS[style]
+    problems = hinted_problems(dataset, hints, hint_style)
+    prompts = [_with_system(ask(problem), system) for problem in problems]
     rest = dataset.remove_columns("prompt") if "prompt" in dataset.column_names else dataset
     return rest.add_column("prompt", prompts)
 

@@ -14,10 +14,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 
 from boxed import last_boxed
 from data import render_prompt
-from data._arithmetic_corpus import with_hints
 from data._arithmetic_families import FAMILIES
+from data._hints import with_hints
 from data.arithmetic import problems
-from evaluation.sampling import Request, Sampling, TransformersEngine, sample_seed
+from evaluation.engine_transformers import TransformersEngine
+from evaluation.sampling import Request, Sampling, sample_seed
 from evaluation.statistics import mean_at_n
 
 MAX_NEW_TOKENS = 160
@@ -119,7 +120,7 @@ def report(path: Path, seed: int = 0) -> str:
     sampled = sample(model, tokenizer, rows, n=16)
     level_4 = problems(99, split="held_out", seed=seed, levels=[4])
     hard = sample(model, tokenizer, level_4, n=8)
-    with_hint = [{**row, "problem": row["problem"] + with_hints([FAMILIES[row["family"]].hint])} for row in level_4]
+    with_hint = [{**row, "problem": with_hints(row["problem"], [FAMILIES[row["family"]].hint])} for row in level_4]
     hinted = sample(model, tokenizer, with_hint)
     lengths = sorted(tokens for result in sampled for tokens in result.tokens)
     deciles = [lengths[len(lengths) * i // 10] for i in (1, 5, 9)]

@@ -7,7 +7,8 @@ from typing import Any
 import datasets
 from accelerate.utils import gather_object
 
-from evaluation.sampling import Request, Sampling, TransformersEngine
+from evaluation.engine_transformers import TransformersEngine
+from evaluation.sampling import Request, Sampling
 from evaluation.statistics import Difference, mean_at_n, paired_difference
 from rewards import verify
 

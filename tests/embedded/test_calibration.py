@@ -11,8 +11,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from data._arithmetic_corpus import with_hints
 from data._arithmetic_families import FAMILIES
+from data._hints import with_hints
 from data._prompts import STEP_BY_STEP
 from data.arithmetic import problems
 from embedded import MODEL
@@ -108,7 +108,7 @@ def test_level_4_is_practically_never_solved_without_a_hint_and_mostly_with_one(
     rows = problems(60, split="held_out", seed=0, levels=[4])
     torch.manual_seed(0)
     assert accuracy(sample(*model, rows, n=4))[0] < 0.03  # 240 samples; measured 0.3 %
-    hinted = [{**row, "problem": row["problem"] + with_hints([FAMILIES[row["family"]].hint])} for row in rows]
+    hinted = [{**row, "problem": with_hints(row["problem"], [FAMILIES[row["family"]].hint])} for row in rows]
     assert accuracy(sample(*model, hinted))[0] > 0.5
 
 

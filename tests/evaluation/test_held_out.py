@@ -4,8 +4,9 @@ import pytest
 import torch
 from datasets import Dataset
 
+from evaluation.engine_transformers import TransformersEngine
 from evaluation.held_out import compare, measure
-from evaluation.sampling import Completion, Request, Sampling, TransformersEngine
+from evaluation.sampling import Completion, Request, Sampling
 
 
 def complete(model, tokenizer, prompts, *, max_new_tokens, batch_size=64, **progress):

@@ -14,8 +14,9 @@ import embedded
 from data import render_prompt
 from errors import UserError
 from evaluation._seeded import SeededChoice
-from evaluation.sampling import Request, Sampling, TransformersEngine, sample_seed
-from evaluation.vllm import ServerEngine, VLLMEngine
+from evaluation.engine_transformers import TransformersEngine
+from evaluation.engine_vllm import ServerEngine, VLLMEngine
+from evaluation.sampling import Completion, Request, Sampling, sample_seed
 
 PROMPTS = ["a", "a longer prompt", "b", "the longest prompt of them all", "c"]
 
@@ -117,7 +118,7 @@ def test_a_server_gets_tokens_and_seeds_and_its_answers_keep_their_order(server,
     engine = ServerEngine(server.url, "served", tiny_tokenizer, batch_size=3)
     made = engine.complete([Request(p, i) for i, p in enumerate(PROMPTS)], Sampling(9, 0.5, top_p=0.9, stop=("x",)))
     lengths = [len(tiny_tokenizer(p, add_special_tokens=False)["input_ids"]) for p in PROMPTS]
-    assert made == [(f"{n}/{i}", 7, bool(i % 2)) for i, n in enumerate(lengths)]
+    assert made == [Completion(f"{n}/{i}", 7, bool(i % 2)) for i, n in enumerate(lengths)]
     sent = {key: server.bodies[0][key] for key in ("model", "max_tokens", "temperature", "top_p", "top_k", "stop")}
     assert sent == {"model": "served", "max_tokens": 9, "temperature": 0.5, "top_p": 0.9, "top_k": -1, "stop": ["x"]}
 
@@ -153,7 +154,7 @@ def test_the_offline_engine_gives_vllm_tokens_and_seeds(monkeypatch, tiny_tokeni
         [Request("ab", 4), Request("c", 5)], Sampling(9, 1.0)
     )
     lengths = [len(tiny_tokenizer(p, add_special_tokens=False)["input_ids"]) for p in ("ab", "c")]
-    assert made == [("4", lengths[0], False), ("5", lengths[1], False)]
+    assert made == [Completion("4", lengths[0], False), Completion("5", lengths[1], False)]
 
 
 def test_without_vllm_the_way_out_is_told(monkeypatch, tiny_tokenizer):
