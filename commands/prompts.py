@@ -83,14 +83,21 @@ class ModelFiles:
 
 
 def worded(
-    dataset: datasets.Dataset, tokenizer: Any, *, style: str, system: str | None, max_prompt_length: int
+    dataset: datasets.Dataset,
+    tokenizer: Any,
+    *,
+    style: str,
+    system: str | None,
+    max_prompt_length: int,
+    hints: str = "none",
+    hint_style: str = "repo",
 ) -> tuple[datasets.Dataset, list[int]]:
     """Add the column `prompt` and leave out the rows in which it is too long; says what is worth knowing.
 
     Returns:
         The rows that stay, and the places in the source of those that went.
     """
-    dataset = build_prompts(dataset, style, system=system)
+    dataset = build_prompts(dataset, style, system=system, hints=hints, hint_style=hint_style)
     if tokenizer.chat_template is None:
         say("          the model has no chat template: prompts are plain text, Question: … Answer:")
         texts = [as_text(prompt) for prompt in dataset["prompt"]]

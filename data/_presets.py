@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import datasets
 
-from data._prompts import PROMPTS, TOOLS, Messages, as_text
+from data._prompts import PROMPTS, Messages, as_text
 from data._shots import SHOTS, Shot
 from errors import DataError, did_you_mean
 
@@ -32,10 +32,6 @@ def _one_turn(style: str) -> Callable[[str, Shots], Messages]:
     return prompt
 
 
-def _tools(problem: str, shots: Shots) -> Prompt:
-    return [{"role": "system", "content": TOOLS}, *_one_turn("plain")(problem, shots)]
-
-
 def _chat(problem: str, shots: Shots) -> Prompt:
     *before, asked = PROMPTS["boxed"](problem)
     return [*before, *_turns(shots), asked]
@@ -52,7 +48,7 @@ def _turns(shots: Shots) -> Messages:
 
 PRESETS: dict[str, Callable[[str, Shots], Prompt]] = {
     "qwen-cot": _one_turn("boxed"),
-    "qwen-tir": _tools,
+    "qwen-tir": _one_turn("tools"),
     "knowrl": _one_turn("knowrl"),
     "chat": _chat,
     "base": _base,

@@ -54,11 +54,17 @@ def intuitor(problem: str) -> Messages:
     return [_message("system", INTUITOR), _message("user", problem)]
 
 
+def tools(problem: str) -> Messages:
+    """Ask as Qwen2.5-Math is asked to reason with programs."""
+    return [_message("system", TOOLS), _message("user", problem)]
+
+
 PROMPTS: dict[str, Callable[[str], Messages]] = {
     "boxed": boxed,
     "plain": plain,
     "knowrl": knowrl,
     "intuitor": intuitor,
+    "tools": tools,
 }
 
 

@@ -93,7 +93,8 @@ def _complete(settings: Settings) -> None:
             f"{config.reward_weights}."
         )
     if arguments.prompt_style is None:
-        arguments.prompt_style = "plain" if settings.embedded else "boxed"
+        usual = "tools" if arguments.tools == "python" else "boxed"
+        arguments.prompt_style = "plain" if settings.embedded else usual
         settings.record("prompt_style", arguments.prompt_style)
 
 

@@ -26,6 +26,7 @@ OFTEN = {
     "logging": "output_dir logging_steps save_steps report_to num_completions_to_print",
     "hub": "push_to_hub hub_model_id",
 }
+SELDOM = {"system_prompt", "hint_style", "saved_prompts"}  # of ours; for --help-all
 _TRL_NAMES = {"group_size": "num_generations"}
 
 
@@ -57,7 +58,11 @@ def method_lines() -> list[str]:
 
 def _group_lines(group: str) -> Iterator[str]:
     """Our options with their help, one to a line where it fits, and TRL's by name."""
-    ours = [option for option in fields(TrainArguments) if group_of(option.name) == group and option.name != "method"]
+    ours = [
+        option
+        for option in fields(TrainArguments)
+        if group_of(option.name) == group and option.name != "method" and option.name not in SELDOM
+    ]
     entries = []
     for text, alike in groupby(ours, key=lambda option: option.metadata["help"]):  # neighbours that share a text
         same = list(alike)
@@ -103,9 +108,10 @@ def _trl_fields() -> Iterable[Field]:
 
 def _all_lines() -> Iterator[str]:
     """The methods' options and TRL's by group, with the default and the first sentence of their help."""
-    ours = {option.name for option in fields(TrainArguments)}
-    options = {option.name: option for _, config in METHODS.values() for option in fields(config)}
-    options = {**options, **{option.name: option for option in _trl_fields()}}
+    ours = {option.name for option in fields(TrainArguments)} - SELDOM
+    options = {option.name: option for option in fields(TrainArguments)}
+    options |= {option.name: option for _, config in METHODS.values() for option in fields(config)}
+    options |= {option.name: option for option in _trl_fields()}
     for group in GROUPS:
         yield f"\n{group}: the methods' options and TRL's"
         for option in sorted(options.values(), key=lambda option: option.name):

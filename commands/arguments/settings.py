@@ -8,6 +8,7 @@ from trl import ModelConfig
 
 import embedded
 from data import DATASETS, PROMPTS
+from data.knowledge import HINT_STYLES
 from rewards import REWARDS
 from trainers import METHODS, RolloutConfig
 
@@ -30,15 +31,24 @@ class TrainArguments:
     prompt_style: str | None = field(
         default=None,
         metadata={
-            "help": f"{', '.join(PROMPTS)}; default boxed (embedded: plain).",
+            "help": f"{', '.join(PROMPTS)}; default boxed.",
             "choices": list(PROMPTS),
         },
     )
     system_prompt: str | None = field(default=None, metadata={"help": "Replaces the style's system message."})
+    hints: str = field(
+        default="none",
+        metadata={"help": "Knowledge points in training prompts: all, css, cbrs."},
+    )
+    hint_style: str = field(default="repo", metadata={"help": "How hints are worded.", "choices": list(HINT_STYLES)})
     max_prompt_length: int = field(default=1024, metadata={"help": "Longer prompts (tokens) are dropped, not cut."})
     reward_funcs: list[str] = field(
         default_factory=lambda: ["accuracy", "boxed_format"],
         metadata={"help": f"Out of {', '.join(REWARDS)}; default: the first two."},
+    )
+    tools: str = field(
+        default="none",
+        metadata={"help": "python: the model may run code, walled in.", "choices": ["none", "python"]},
     )
     prompts_per_step: int | None = field(
         default=None, metadata={"help": "Per optimizer step; batch and accumulation then follow."}

@@ -49,7 +49,7 @@ def prepare(settings: Settings) -> Task:
         _forget_answers(settings)
     train, held_out = _hold_out(settings, problems.dataset)
     held_out = _gradable(held_out) if held_out is not None else None
-    train = _worded(settings, train, tokenizer)
+    train = _worded(settings, train, tokenizer, hints=arguments.hints)
     if held_out is not None:
         held_out = _worded(settings, held_out, tokenizer)
     prompts = [*train["prompt"], *(held_out["prompt"] if held_out is not None else [])]
@@ -72,11 +72,20 @@ def model_files(settings: Settings) -> ModelFiles:
     return ModelFiles(settings.model_name, settings.model.model_revision, settings.trainer.trust_remote_code)
 
 
-def _worded(settings: Settings, dataset: datasets.Dataset, tokenizer: Any) -> datasets.Dataset:
+def _worded(settings: Settings, dataset: datasets.Dataset, tokenizer: Any, *, hints: str = "none") -> datasets.Dataset:
+    """Add prompts; hints are for training, never for what is measured."""
     arguments = settings.arguments
     assert arguments.prompt_style is not None, "parse() chooses one"
-    style, limit = arguments.prompt_style, arguments.max_prompt_length
-    dataset, dropped = worded(dataset, tokenizer, style=style, system=arguments.system_prompt, max_prompt_length=limit)
+    limit = arguments.max_prompt_length
+    dataset, dropped = worded(
+        dataset,
+        tokenizer,
+        style=arguments.prompt_style,
+        system=arguments.system_prompt,
+        max_prompt_length=limit,
+        hints=hints,
+        hint_style=arguments.hint_style,
+    )
     if dropped:
         rows = some_of(sorted(dropped), 5)
         say(f"          {len(dropped)} prompts over {limit} tokens dropped (--max_prompt_length): rows {rows}")

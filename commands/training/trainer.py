@@ -11,12 +11,14 @@ from trl import get_peft_config, get_quantization_config
 from typing_extensions import override
 
 from commands.arguments.settings import Settings
-from commands.terminal.console import Bar, MetricsTable, unbroken
+from commands.terminal.console import Bar, MetricsTable, say, unbroken
 from commands.terminal.output import terminal
 from commands.terminal.samples import samples_table
 from commands.training.problems import Task
 from commands.training.recorder import Recorder, records_of
+from commands.training.tool_rollout import tool_rollout
 from errors import UserError
+from evaluation.sandbox import Sandbox
 from rewards import REWARDS
 from runs.folder import RunFolder
 from trainers import METHODS, Generation, RolloutCallback, RolloutTrainer
@@ -97,4 +99,16 @@ def _build(settings: Settings, task: Task) -> RolloutTrainer:
         processing_class=task.tokenizer,
         peft_config=get_peft_config(model),
         quantization_config=get_quantization_config(model),
+        rollout_func=_python() if settings.arguments.tools == "python" else None,
     )
+
+
+def _python() -> Any:
+    """A rollout in which the model may run Python; says how that is walled in.
+
+    Raises:
+        UserError: It cannot be walled in here.
+    """
+    sandbox = Sandbox()
+    say(f"sandbox   {sandbox.describe()}")
+    return tool_rollout(sandbox.map)
