@@ -42,10 +42,11 @@ def test_no_placeholder_is_left():
 
 def test_files_of_the_tree_are_there():
     tree = README.split("## The tree")[1].split("```")[1]
+    above = ROOT
     for line in tree.strip().splitlines():
-        name = line.split()[0]
-        folder = ROOT / "trainers" if line.startswith("    ") else ROOT
-        assert (folder / name).exists(), name
+        path = (above if line.startswith("    ") else ROOT) / line.split()[0]
+        assert path.exists(), path
+        above = path if not line.startswith("    ") else above
 
 
 def test_recipes_and_method_files_are_there():
@@ -60,12 +61,14 @@ def test_every_method_is_in_the_table():
 
 def test_every_flag_is_known():
     from commands.arguments.settings import TrainArguments
+    from commands.evaluating.arguments import parser as evaluate_parser
     from commands.filtering.arguments import parser as filter_parser
 
     known = {name for _, config in METHODS.values() for name in config.__dataclass_fields__}
     known |= set(TrainArguments.__dataclass_fields__) | set(ModelConfig.__dataclass_fields__)
     known |= {"config", "group_size", "help", "help-all", "print-config"}
-    known |= {name[2:] for name in filter_parser()._option_string_actions}
+    for parser in (filter_parser(), evaluate_parser()):
+        known |= {name[2:] for name in parser._option_string_actions}
     flags = set(re.findall(r"--(\w[\w-]+)", README))
     flags -= {"seeds", "step", "wrong", "gold", "text"}  # of a benchmark, of `show` and of `verdict`
     assert flags <= known, flags - known
