@@ -84,6 +84,7 @@ def make_task(name: str, settings: Settings, options: Namespace, files: ModelFil
         settings=settings,
         engine="vllm" if options.server or options.engine == "vllm" else "transformers",
         revision=options.revision,
+        adapter=options.model if (Path(options.model) / "adapter_config.json").is_file() else None,
         seeds=[options.seed] if settings.temperature else [],
     )
     return Task(benchmark, settings, problems, unasked, account)
