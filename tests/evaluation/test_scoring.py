@@ -44,8 +44,8 @@ def wrong_answer(gold: str, kind: str, options: int) -> str:
     return next(letter for letter in "ABCDE"[:options] if letter != gold)
 
 
-EVERY = {"college_math": 12, "math": 10}
-"""Of the two largest sets every so many rows; `benchmarks/perfect_answers.py` takes all, which needs minutes."""
+EVERY = {"college_math": 60, "math": 10, "minerva_math": 4, "olympiadbench": 4}
+"""Of the slowest sets every so many rows; `benchmarks/perfect_answers.py` takes all, which needs minutes."""
 
 
 @pytest.mark.shared
