@@ -36,10 +36,10 @@ def main(argv: list[str]) -> int:
         )
         return 0 if asked and argv else 2
     _quiet_libraries()
-    command = importlib.import_module(f"commands.{name.replace('-', '_')}")
     from errors import UserError
 
     try:
+        command = importlib.import_module(f"commands.{name.replace('-', '_')}")
         command.main(argv[1:])
     except UserError as error:
         _tell(str(error))

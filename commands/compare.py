@@ -9,6 +9,7 @@ from commands.terminal.console import say
 from errors import UserError
 from evaluation.statistics import in_words, paired_bootstrap
 from runs.records import read_jsonl
+from runs.samples import SampleFolder
 
 ABOUT = """\
 Compare two results of `cli.py evaluate`, problem by problem: the difference with a 95 % interval, and in words whether
@@ -36,9 +37,13 @@ def main(argv: Sequence[str]) -> None:
             "that could be compared."
         )
     for name in common:
+        _same_source(name, options.before, options.after)
         ids = [i for i in before[name] if i in after[name]]
-        if not ids:
-            raise UserError(f"the two results on {name} have no problem in common; were they cut to different rows?")
+        if len(ids) < 2:
+            raise UserError(
+                f"the two results on {name} have {len(ids)} problems in common, and a comparison needs two or more; "
+                "were they cut to different rows?"
+            )
         pairs = [[side[name][i] for i in ids] for side in (before, after)]
         change = paired_bootstrap(*pairs)
         means = [100 * sum(sum(row) / len(row) for row in side) / len(side) for side in pairs]
@@ -46,6 +51,14 @@ def main(argv: Sequence[str]) -> None:
         left = len(before[name]) + len(after[name]) - 2 * len(ids)
         if left:
             say(f"{'':{len(name)}}  {left} problems that only one of them has are left out")
+
+
+def _same_source(name: str, *folders: str) -> None:
+    """Refuse two files that only share a name."""
+    asked = [SampleFolder(folder, "evaluation.json").read().get("question", {}) for folder in folders]
+    prints = [question.get("benchmarks", {}).get(name, {}).get("fingerprint") for question in asked]
+    if None not in prints and prints[0] != prints[1]:
+        raise UserError(f"{name} is not the same data in {folders[0]} and {folders[1]}: problems or answers differ.")
 
 
 def _verdicts(folder: str) -> dict[str, dict[Any, list[float]]]:

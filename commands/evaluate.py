@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 from tqdm import tqdm
 
 from commands.engine import engine_maker
@@ -20,6 +21,7 @@ from commands.evaluating.training import training_problems
 from commands.prompts import ModelFiles
 from commands.sample_record import begin, default_folder, model_question
 from commands.terminal.console import say
+from errors import UserError
 from evaluation.report import write_report
 from evaluation.sampling import Engine
 from evaluation.sandbox import Sandbox
@@ -40,8 +42,17 @@ def main(argv: Sequence[str]) -> None:
     files = ModelFiles(options.model, options.revision, options.trust_remote_code, "--model")
     tokenizer = files.tokenizer()
     trained = training_problems(options.model, options.trained_on)
-    tasks = [make_task(name, settings, options, files, tokenizer) for name, settings in options.plan]
-    asked = {**model_question(options), "benchmarks": {task.slug: task.question() for task in tasks}}
+    # The first process loads for all: which golds can be graded depends on the clock, so others might find other rows.
+    loaded = [make_task(n, s, options, files, tokenizer) for n, s in options.plan] if state.is_main_process else None
+    tasks: list[Task] = broadcast_object_list([loaded])[0]
+    slugs = [task.slug for task in tasks]
+    if len(set(slugs)) < len(slugs):
+        raise UserError(f"two of --benchmark would be kept under one name ({', '.join(slugs)}); run them apart.")
+    asked = {
+        **model_question(options),
+        "limit": options.limit,
+        "benchmarks": {task.slug: task.question() for task in tasks},
+    }
     subject = options.suite or tasks[0].slug
     folder = SampleFolder(options.output_dir or default_folder("eval", options, asked, subject), "evaluation.json")
     with begin(folder, asked, ["evaluate", *argv]):

@@ -31,8 +31,8 @@ def main(argv: Sequence[str]) -> None:
     options = parse(argv)
     if options.embedded and state.device.type == "cpu":
         torch.set_num_threads(1)  # too small a model to share; `accelerate launch` asks for every core
-    check_hub(options)
     pool = prepare(options)
+    check_hub(options)
     asked = _question(options, pool)
     folder = SampleFolder(
         options.output_dir or default_folder("filter", options, asked, options.dataset), "filter.json"

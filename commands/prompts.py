@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import datasets
@@ -39,6 +40,8 @@ class ModelFiles:
     @contextmanager
     def opened(self) -> Iterator[dict[str, Any]]:
         """Arguments of `from_pretrained`; what goes wrong with the files is told like any other wrong argument."""
+        if (Path(self.name) / "run.json").is_file():
+            raise UserError(f"{self.option} {self.name} is a run's folder; the model it made is {self.name}/final.")
         try:
             yield {"revision": self.revision, "trust_remote_code": self.trust_remote_code}
         except (OSError, ValueError) as error:

@@ -32,6 +32,7 @@ class Benchmark:
             limit on wall-clock time: where this is not 0, compare the lists before comparing scores.
         smoke: Whether only the first rows were taken.
         fingerprint: SHA-256 of all problems and golds of the source, in hex, before anything is left out.
+        dropped: Rows of the source without a problem or an answer.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Benchmark:
     met_limit: int
     smoke: bool
     fingerprint: str
+    dropped: int = 0
 
     def describe(self) -> str:
         """Say in one line what there is, and what is missing for which reason."""
@@ -53,6 +55,8 @@ class Benchmark:
             reasons = [row.reason for row in self.ungradable]
             told = ", ".join(f"{reasons.count(reason)} {reason}" for reason in sorted(set(reasons)))
             text += f"; {len(reasons)} golds cannot be graded ({told})"
+        if self.dropped:
+            text += f"; {self.dropped} rows without a problem or an answer left out"
         if self.met_limit:
             text += f"; {self.met_limit} of them took the verifier too long, as more do on a busy machine"
         return text + (f" ({SMOKE}: the first {rows} only)" if self.smoke else "")
@@ -83,7 +87,19 @@ def load(
             "the answers, and of the right kind (math, or choice with a column `choices`)?"
         )
     settings, bank = (entry.settings, entry.shots_from) if entry else (Settings(), "math")
-    return Benchmark(name, rows, kind, settings, bank, source, tuple(bad), limits, smoke, problems.fingerprint)
+    return Benchmark(
+        name,
+        rows,
+        kind,
+        settings,
+        bank,
+        source,
+        tuple(bad),
+        limits,
+        smoke,
+        problems.fingerprint,
+        len(problems.dropped),
+    )
 
 
 def _known(entry: Entry, folder: str | Path | None) -> tuple[Problems, str]:

@@ -81,7 +81,7 @@ class TransformersEngine:
         ids = self.model.generate(
             input_ids=inputs["input_ids"].to(self.model.device),
             attention_mask=inputs["attention_mask"].to(self.model.device),
-            max_new_tokens=sampling.max_new_tokens,
+            max_new_tokens=max(request.limit or sampling.max_new_tokens for request in requests),
             eos_token_id=ends,
             pad_token_id=self.tokenizer.pad_token_id,
             logits_processor=_chain(sampling, [request.seed for request in requests]),

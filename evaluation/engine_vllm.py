@@ -112,6 +112,11 @@ class ServerEngine:
             "stop": list(sampling.stop) or None,
             "include_stop_str_in_output": True,
             "seed": request.seed,
+            # The server would take what is left out from the checkpoint's own generation config.
+            "repetition_penalty": 1.0,
+            "presence_penalty": 0.0,
+            "frequency_penalty": 0.0,
+            "min_p": 0.0,
         }
         try:
             answer = self._ask("/v1/completions", body, timeout=self.patience)

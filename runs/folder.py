@@ -105,6 +105,8 @@ def finite(value: Any) -> Any:
     """The same record with None for a NaN or an infinity, which JSON has not."""
     if isinstance(value, dict):
         return {key: finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

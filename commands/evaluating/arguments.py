@@ -19,8 +19,8 @@ Measure a model on benchmarks: every one of the seeds' tables, suites of them, o
 example: accelerate launch cli.py evaluate --model outputs/my-run/final --benchmark math500 gsm8k --benchmark-dir files
 """
 MORE = """\
-Each completion is kept as it comes: the same command goes on after a stop. --rescore FOLDER grades again without a
-model. Compare two results with `cli.py compare A B`.
+Each completion is kept as it comes: the same command goes on after a stop. with --rescore it grades again without
+a model. Compare two results with `cli.py compare A B`.
 """
 CHANGES = {
     "prompt": "prompt",

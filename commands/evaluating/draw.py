@@ -57,7 +57,7 @@ def draw(
 
 def finished(task: Task, options: Namespace, folder: SampleFolder) -> bool:
     """Whether every process has finished its blocks."""
-    return len(folder.done()) == len(plan_blocks(task, options))
+    return len(folder.done()) >= len(plan_blocks(task, options))
 
 
 def read(folder: SampleFolder) -> list[Sample]:

@@ -1,13 +1,15 @@
 """A benchmark ready to be asked: its problems as prompts of this model."""
 
 from argparse import Namespace
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from commands.prompts import ModelFiles
 from commands.terminal.console import say
-from data import STOP_STRINGS, build_preset, prompt_length, render_prompt
+from data import STOP_STRINGS, Prompt, build_preset, prompt_length, render_prompt
+from errors import UserError
 from evaluation.benchmarks import Benchmark, Settings, load_benchmark
 from evaluation.drawing import Problem
 from evaluation.protocol import protocol
@@ -45,8 +47,7 @@ class Task:
 
     def question(self) -> dict[str, Any]:
         """What its samples depend on."""
-        ids = self.protocol["dataset"]["ids_sha256"]
-        return {**asdict(self.settings), "samples": None, "fingerprint": self.benchmark.fingerprint, "ids": ids}
+        return {**asdict(self.settings), "samples": None, "fingerprint": self.benchmark.fingerprint}
 
 
 def make_task(name: str, settings: Settings, options: Namespace, files: ModelFiles, tokenizer: Any) -> Task:
@@ -64,18 +65,10 @@ def make_task(name: str, settings: Settings, options: Namespace, files: ModelFil
         for row, prompt in zip(benchmark.dataset, prompts, strict=True)
     ]
     positions = files.positions()
-    room = None if positions is None else positions - settings.max_new_tokens
-    too_long = (
-        problem.id
-        for problem, prompt in zip(problems, prompts, strict=True)
-        if room is not None and prompt_length(prompt, tokenizer) > room
-    )
-    unasked = frozenset(too_long)
-    if unasked:
-        say(
-            f"          {len(unasked)} prompts do not fit the model's {positions} positions with "
-            f"{settings.max_new_tokens} new tokens: not asked, and counted as wrong (fewer --shots help)"
-        )
+    if positions is not None and settings.max_new_tokens >= positions and options.max_new_tokens is None:
+        settings = replace(settings, max_new_tokens=positions // 2)
+        say(f"          the model has {positions} positions: at most {positions // 2} new tokens (--max-new-tokens)")
+    unasked = _without_room(name, settings, positions, problems, prompts, tokenizer)
     account = protocol(
         model="embedded" if options.embedded else options.model,
         tokenizer=tokenizer,
@@ -88,3 +81,34 @@ def make_task(name: str, settings: Settings, options: Namespace, files: ModelFil
         seeds=[options.seed] if settings.temperature else [],
     )
     return Task(benchmark, settings, problems, unasked, account)
+
+
+def _without_room(
+    name: str,
+    settings: Settings,
+    positions: int | None,
+    problems: Sequence[Problem],
+    prompts: Sequence[Prompt],
+    tokenizer: Any,
+) -> frozenset[str]:
+    """Ids of the problems whose prompt leaves no room for the longest completion; says how many there are.
+
+    Raises:
+        UserError: That is all of them.
+    """
+    if positions is None:
+        return frozenset()
+    room = positions - settings.max_new_tokens
+    lengths = [prompt_length(prompt, tokenizer) for prompt in prompts]
+    unasked = frozenset(problem.id for problem, length in zip(problems, lengths, strict=True) if length > room)
+    if len(unasked) == len(problems):
+        raise UserError(
+            f"no prompt of {name} fits the model's {positions} positions with {settings.max_new_tokens} new tokens "
+            f"and {settings.shots} shots. Give fewer --shots, or a smaller --max-new-tokens."
+        )
+    if unasked:
+        say(
+            f"          {len(unasked)} prompts do not fit the model's {positions} positions with "
+            f"{settings.max_new_tokens} new tokens: not asked, and counted as wrong (fewer --shots help)"
+        )
+    return unasked

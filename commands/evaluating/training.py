@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from commands.terminal.console import say
 from data import load_problems
 from errors import DataError
 from runs.folder import RunFolder
@@ -35,6 +36,7 @@ def training_problems(model: str, named: str | None) -> tuple[str, list[str]] | 
             answers_needed=False,
         )
     except DataError:
+        say(f"          {model} was trained on {name}, which cannot be loaded from here; name it with --trained-on")
         return None
     return f"{name} (from its run)", list(loaded.dataset["problem"])
 

@@ -42,6 +42,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
             f"the zone needs 0 ≤ --low ≤ --high ≤ --samples; found {options.low}, {options.high} and "
             f"{options.samples}."
         )
+    if options.low == 0 and options.high == options.samples:
+        raise UserError(
+            f"--low 0 and --high {options.high} of --samples {options.samples} keep every problem; narrow the zone."
+        )
     if options.all_samples and options.stop_when_unlikely is not None:
         raise UserError("--all-samples draws every sample and --stop-when-unlikely fewer; give one of them.")
     if options.temperature == 0 and options.samples > 1:

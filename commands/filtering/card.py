@@ -32,13 +32,19 @@ def check_hub(options: Namespace) -> None:
 
 def push(options: Namespace, folder: SampleFolder) -> str:
     """Push the result; samples stay here. Returns where it is."""
-    done = HfApi().upload_folder(
-        repo_id=options.push_to_hub,
-        repo_type="dataset",
-        folder_path=folder.path,
-        allow_patterns=PUSHED,
-        commit_message="Problems in the learnable zone",
-    )
+    try:
+        done = HfApi().upload_folder(
+            repo_id=options.push_to_hub,
+            repo_type="dataset",
+            folder_path=folder.path,
+            allow_patterns=PUSHED,
+            commit_message="Problems in the learnable zone",
+        )
+    except (HfHubHTTPError, OSError) as error:
+        raise UserError(
+            f"the result is complete in {folder.path}, but could not be pushed: {str(error).splitlines()[0]} The same "
+            "command tries again."
+        ) from error
     return str(done)
 
 

@@ -102,8 +102,15 @@ def histogram_lines(bars: list[float], low: int, high: int) -> list[str]:
     lines = [" right  problems"]
     for right, bar in enumerate(bars):
         mark = "▸" if low <= right <= high else " "
-        lines.append(f" {mark} {right:<3} {bar:7,.0f} {'█' * max(round(WIDTH * bar / most), bar >= 0.5)}".rstrip())
+        lines.append(
+            f" {mark} {right:<3} {count_label(bar):>7} {'█' * max(round(WIDTH * bar / most), bar >= 0.5)}".rstrip()
+        )
     return lines
+
+
+def count_label(bar: float) -> str:
+    """An expected number has a place behind the point where that says something."""
+    return f"{bar:,.1f}" if 0 < bar < 10 and bar != round(bar) else f"{bar:,.0f}"
 
 
 def train_options(options: Namespace, path: Path) -> str:
@@ -113,13 +120,17 @@ def train_options(options: Namespace, path: Path) -> str:
         parts += ["--model_name_or_path", options.model]
         if options.revision:
             parts += ["--model_revision", options.revision]
-        if options.prompt_style != "boxed":
-            parts += ["--prompt_style", options.prompt_style]
+        if options.trust_remote_code:
+            parts += ["--trust_remote_code", "true"]
+    if options.prompt_style != ("plain" if options.embedded else "boxed"):
+        parts += ["--prompt_style", options.prompt_style]
     if options.system_prompt is not None:
         parts += ["--system_prompt", options.system_prompt]
     if options.temperature != 1.0:
         parts += ["--temperature", str(options.temperature)]
     if options.top_p != 1.0:
         parts += ["--top_p", str(options.top_p)]
+    if options.top_k:
+        parts += ["--top_k", str(options.top_k)]
     parts += ["--max_completion_length", str(options.max_new_tokens)]
     return shlex.join(parts)

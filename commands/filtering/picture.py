@@ -26,10 +26,16 @@ def draw_histogram(bars: list[float], low: int, high: int, title: str, path: Pat
     axes = figure.subplots()
     colours = [INSIDE if low <= right <= high else OUTSIDE for right in range(len(bars))]
     drawn = axes.bar(range(len(bars)), bars, color=colours, width=0.8)
-    axes.bar_label(drawn, [f"{bar:,.0f}" for bar in bars], fontsize=8, color=INK, padding=2)
+    axes.bar_label(
+        drawn,
+        [f"{bar:,.1f}" if 0 < bar < 10 and bar != round(bar) else f"{bar:,.0f}" for bar in bars],
+        fontsize=8,
+        color=INK,
+        padding=2,
+    )
     axes.set_title(title, loc="left", fontsize=11, color=INK)
     axes.set_xlabel(f"right answers of {len(bars) - 1}   (blue: learnable, {low} to {high})", color=INK, fontsize=9)
-    axes.set_ylabel("problems", color=INK, fontsize=9)
+    axes.set_ylabel("problems (expected)", color=INK, fontsize=9)
     axes.set_xticks(range(len(bars)))
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=INK, labelsize=9)

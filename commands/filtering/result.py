@@ -69,7 +69,7 @@ def _counted(name: str, pool: Pool, samples: Sequence[Sample], zone: Zone, rates
         "n_truncated": sum(sample.truncated for sample in samples),
         "n_without_answer": sum(not sample.answered for sample in samples),
         "tokens": sum(sample.length for sample in samples),
-        "mean_length": round(sum(sample.length for sample in samples) / drawn, 3),
+        "mean_length": round(sum(sample.length for sample in samples) / max(1, drawn), 3),
         "verdict": verdict,
         "chance_missed": None if chance is None else round(chance, 6),
     }
@@ -105,7 +105,9 @@ def _summary(counts: list[dict[str, Any]], kept: list[dict[str, Any]], zone: Zon
 
 def _at_best(counts: Sequence[dict[str, Any]], zone: Zone) -> float:
     """Share of samples that the exact rule needs on average, problem by problem at the pass rate that was seen."""
-    return sum(expected_draws(c["n_correct"] / c["n_drawn"], zone) for c in counts) / (zone.samples * len(counts))
+    return sum(expected_draws(c["n_correct"] / max(1, c["n_drawn"]), zone) for c in counts) / (
+        zone.samples * len(counts)
+    )
 
 
 def histogram(counts: Sequence[dict[str, Any]], zone: Zone) -> list[float]:

@@ -147,5 +147,5 @@ def wanted_samples(options: Namespace, zone: Zone, counts: list[tuple[int, int]]
     least, is_open = options.stop_when_unlikely, zone.open
     if least and len(counts) >= FIT_FROM:
         rates = PassRates.fit(counts, zone.samples)
-        is_open = cache(lambda c, n: zone.open(c, n) and rates.chance(c, n, zone) >= least)
+        is_open = cache(lambda c, n: zone.open(c, n) and (n == 0 or rates.chance(c, n, zone) >= least))
     return lambda drawn: certain_draws(rights(drawn), len(drawn), zone.samples, is_open)

@@ -240,3 +240,47 @@ def test_compare_refuses_what_cannot_be_compared(tmp_path):
         compare.main([one, str(tmp_path / "nowhere")])
     with pytest.raises(UserError, match="The following arguments are required: B"):
         compare.main([one])
+
+
+def test_where_no_prompt_fits_nothing_is_scored(tmp_path):
+    source = tmp_path / "long.jsonl"
+    source.write_text(json.dumps({"problem": "1+" * 500 + "1", "answer": "501"}) + "\n")
+    with pytest.raises(UserError, match=r"no prompt of .* fits the model's 512 positions with 128 new tokens"):
+        evaluate.main(["--benchmark", str(source), "--output-dir", str(tmp_path / "out")])
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_benchmark_of_one_problem_has_no_error_and_ends(tmp_path, source, monkeypatch):
+    scripted(monkeypatch, lambda i, r: Completion(r"\boxed{14}", 5, False))
+    (result,) = run(tmp_path / "out", source, "--limit", "1")
+    assert (result["score"], result["se"], result["smoke"]) == (1.0, None, True)
+
+
+def test_rows_that_are_left_out_are_told(source, tmp_path, monkeypatch, capsys):
+    source.write_text(source.read_text() + json.dumps({"id": "m9", "problem": "", "answer": "4"}) + "\n")
+    scripted(monkeypatch, lambda i, r: Completion(r"\boxed{14}", 5, False))
+    run(tmp_path / "out", source)
+    assert "1 rows without a problem or an answer left out" in capsys.readouterr().out
+
+
+def test_two_files_of_one_name_are_not_mixed(source, tmp_path):
+    other = tmp_path / "other" / source.name
+    other.parent.mkdir()
+    other.write_text(source.read_text())
+    with pytest.raises(UserError, match="would be kept under one name"):
+        evaluate.main(["--benchmark", str(source), str(other), "--output-dir", str(tmp_path / "out")])
+
+
+def test_files_that_only_share_a_name_are_not_compared(source, tmp_path, monkeypatch):
+    scripted(monkeypatch, lambda i, r: Completion(r"\boxed{14}", 5, False))
+    run(tmp_path / "a", source)
+    source.write_text(source.read_text().replace('"3"', '"5"'))
+    run(tmp_path / "b", source)
+    with pytest.raises(UserError, match="mine is not the same data"):
+        compare.main([str(tmp_path / "a"), str(tmp_path / "b")])
+
+
+def test_a_runs_folder_says_where_its_model_is(source, tmp_path):
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(UserError, match=r"is a run's folder; the model it made is .*/final"):
+        evaluate.main(["--benchmark", str(source), "--model", str(tmp_path)])

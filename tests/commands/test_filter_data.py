@@ -261,3 +261,20 @@ def test_every_option_has_both_spellings_and_is_in_the_help(capsys):
     told = capsys.readouterr().out
     assert "--stop-when-unlikely" in told
     assert "example: accelerate launch cli.py filter-data" in told
+
+
+def test_a_zone_of_everything_is_refused(tmp_path):
+    with pytest.raises(UserError, match="keep every problem"):
+        filter_data.main([*SMALL, "--low", "0", "--high", "8", "--output-dir", str(tmp_path / "out")])
+
+
+def test_no_problem_is_given_up_before_it_was_tried():
+    """A pool in which nothing is likely: the chance of a new problem is below P, and it is sampled all the same."""
+    from argparse import Namespace
+
+    from commands.filtering.work import wanted_samples
+    from data import Zone
+
+    more = wanted_samples(Namespace(all_samples=False, stop_when_unlikely=0.9), Zone(), [(0, 7)] * 100)
+    assert more([]) == 1
+    assert more([Namespace(correct=False)]) == 0

@@ -55,7 +55,7 @@ def test_a_system_message_replaces_adds_or_goes(problems):
 
 
 def test_an_unknown_style_gets_a_suggestion(problems):
-    with pytest.raises(DataError, match=r"one of boxed, plain, knowrl, intuitor, tools, met 'boxd'\. Did you mean 'boxed'"):
+    with pytest.raises(DataError, match=r"knowrl, intuitor, tools, met 'boxd'\. Did you mean 'boxed'"):
         build_prompts(problems, "boxd")
 
 
