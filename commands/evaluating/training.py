@@ -1,5 +1,6 @@
 """What a model was trained on, as far as its run folder or card say."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def training_problems(model: str, named: str | None) -> tuple[str, list[str]] | 
     """
     if named:
         return named, list(load_problems(named, answers_needed=False).dataset["problem"])
-    settings = _settings_of(Path(model))
+    settings = _settings_of(Path(model)) or _card_of(Path(model))
     if settings is None:
         return None
     name = str(settings["dataset_name"])
@@ -38,7 +39,7 @@ def training_problems(model: str, named: str | None) -> tuple[str, list[str]] | 
     except DataError:
         say(f"          {model} was trained on {name}, which cannot be loaded from here; name it with --trained-on")
         return None
-    return f"{name} (from its run)", list(loaded.dataset["problem"])
+    return f"{name} (from its {settings['told_by']})", list(loaded.dataset["problem"])
 
 
 def _settings_of(model: Path) -> dict[str, Any] | None:
@@ -47,5 +48,20 @@ def _settings_of(model: Path) -> dict[str, Any] | None:
         run = RunFolder(folder)
         if run.run.is_file() and run.config.is_file():
             settings = yaml.safe_load(run.config.read_text(encoding="utf-8")) or {}
-            return {"dataset_name": "arithmetic", **settings}
+            return {"dataset_name": "arithmetic", **settings, "told_by": "run"}
     return None
+
+
+def _card_of(model: Path) -> dict[str, Any] | None:
+    """The first data set that a local model's card names in its head."""
+    card = model / "README.md"
+    if not card.is_file():
+        return None
+    head = re.match(r"---\n(.*?)\n---", card.read_text(encoding="utf-8", errors="replace"), re.DOTALL)
+    try:
+        facts = yaml.safe_load(head[1]) if head else None
+    except yaml.YAMLError:
+        return None
+    named = facts.get("datasets") if isinstance(facts, dict) else None
+    first = named[0] if isinstance(named, list) and named else named
+    return {"dataset_name": first, "told_by": "card"} if isinstance(first, str) else None

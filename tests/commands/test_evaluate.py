@@ -156,6 +156,17 @@ def test_a_run_folder_tells_what_its_model_was_trained_on(tmp_path):
     assert training_problems(str(embedded.MODEL), None) is None
 
 
+def test_a_card_tells_it_too(tmp_path, source):
+    from commands.evaluating.training import training_problems
+
+    (tmp_path / "README.md").write_text(f"---\nlicense: mit\ndatasets:\n- {source}\n---\n# A model\n")
+    told, problems = training_problems(str(tmp_path), None)
+    assert told == f"{source} (from its card)"
+    assert problems == [row["problem"] for row in ROWS]
+    (tmp_path / "README.md").write_text("---\ndatasets: [a: b\n---\n")
+    assert training_problems(str(tmp_path), None) is None
+
+
 def test_prompts_that_do_not_fit_are_not_asked_and_count_as_wrong(source, tmp_path, monkeypatch, capsys):
     long = {"id": "long", "problem": "1+" * 500 + "1", "answer": "501"}
     source.write_text(source.read_text() + json.dumps(long) + "\n")
