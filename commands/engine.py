@@ -1,9 +1,10 @@
 """The engine that a command samples with, made when the first sample is needed."""
 
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 
+import torch
 from accelerate import PartialState
 from transformers import AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
@@ -12,6 +13,15 @@ from commands.prompts import ModelFiles
 from evaluation.engine_transformers import TransformersEngine
 from evaluation.engine_vllm import ServerEngine, VLLMEngine
 from evaluation.sampling import Engine
+
+
+def started(parse: Callable[[Sequence[str]], Namespace], argv: Sequence[str]) -> tuple[PartialState, Namespace]:
+    """The processes that take part, and what was asked of them."""
+    state = PartialState(cpu=not torch.accelerator.is_available())  # without the word, each process thinks it is alone
+    options = parse(argv)
+    if options.embedded and state.device.type == "cpu":
+        torch.set_num_threads(1)  # too small a model to share; `accelerate launch` asks for every core
+    return state, options
 
 
 def engine_maker(options: Namespace, files: ModelFiles, tokenizer: object) -> Callable[[], Engine]:

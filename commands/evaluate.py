@@ -7,14 +7,13 @@ from dataclasses import asdict
 from functools import cache
 from typing import Any
 
-import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from tqdm import tqdm
 
-from commands.engine import engine_maker
+from commands.engine import engine_maker, started
 from commands.evaluating.arguments import parse
-from commands.evaluating.draw import draw, finished
+from commands.evaluating.draw import draw, plan_blocks
 from commands.evaluating.result import score_task, tell
 from commands.evaluating.task import Task, make_task
 from commands.evaluating.training import training_problems
@@ -35,10 +34,7 @@ def main(argv: Sequence[str]) -> None:
     Raises:
         UserError, DataError: The arguments or the data cannot work; nothing was written.
     """
-    state = PartialState(cpu=not torch.accelerator.is_available())  # without the word, each process thinks it is alone
-    options = parse(argv)
-    if options.embedded and state.device.type == "cpu":
-        torch.set_num_threads(1)  # too small a model to share; `accelerate launch` asks for every core
+    state, options = started(parse, argv)
     files = ModelFiles(options.model, options.revision, options.trust_remote_code, "--model")
     tokenizer = files.tokenizer()
     trained = training_problems(options.model, options.trained_on)
@@ -69,9 +65,7 @@ def _draw(
     """Complete what is missing; the first process stays until all have finished."""
     folders = {task.slug: _part(folder, task) for task in tasks}
     for part in folders.values():
-        if state.is_main_process:
-            part.begin_marks()
-        part.mend(state.process_index)
+        part.ready(state.process_index)
     state.wait_for_everyone()  # from here on nobody waits for anybody but the first
     make = engine_maker(options, files, tokenizer)
 
@@ -82,6 +76,7 @@ def _draw(
         replay = options.tool_state == "replay"
         return ToolEngine(make(), tokenizer, sandbox, rounds=options.tool_rounds, replay=replay)
 
+    blocks = {task.slug: len(plan_blocks(task, options)) for task in tasks}
     total = sum(task.settings.samples * (len(task.problems) - len(task.unasked)) for task in tasks)
     share = (state.process_index, state.num_processes)
     # None: a bar on a terminal only
@@ -91,7 +86,7 @@ def _draw(
                 bar.set_description(task.slug)
                 engine = with_tools if task.settings.tools else make
                 draw(task, options, folders[task.slug], share, engine, lambda n: bar.update(n * state.num_processes))
-            while state.is_main_process and not all(finished(task, options, folders[task.slug]) for task in tasks):
+            while state.is_main_process and not all(len(folders[slug].done()) >= n for slug, n in blocks.items()):
                 time.sleep(0.2)
         except KeyboardInterrupt:
             say(f"\nstopped; every completion so far is kept in {folder.path}. The same command goes on from there")

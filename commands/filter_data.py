@@ -5,10 +5,9 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from accelerate import PartialState
 
-from commands.engine import engine_maker
+from commands.engine import engine_maker, started
 from commands.filtering.arguments import parse
 from commands.filtering.card import check_hub, push, write_card
 from commands.filtering.display import Bar, tell
@@ -27,10 +26,7 @@ def main(argv: Sequence[str]) -> None:
     Raises:
         UserError, DataError: The arguments or the data cannot work; nothing was written.
     """
-    state = PartialState(cpu=not torch.accelerator.is_available())  # without the word, each process thinks it is alone
-    options = parse(argv)
-    if options.embedded and state.device.type == "cpu":
-        torch.set_num_threads(1)  # too small a model to share; `accelerate launch` asks for every core
+    state, options = started(parse, argv)
     pool = prepare(options)
     check_hub(options)
     asked = _question(options, pool)
@@ -40,9 +36,7 @@ def main(argv: Sequence[str]) -> None:
     mapping = list(pool.source.mapping)
     with begin(folder, asked, ["filter-data", *argv], problems=len(pool.problems), mapping=mapping):
         say(f"folder    {folder.path}")
-        if state.is_main_process:
-            folder.begin_marks()
-        folder.mend(state.process_index)
+        folder.ready(state.process_index)
         state.wait_for_everyone()  # the folder is there; from here on nobody waits for anybody but the first
         _draw(options, pool, folder, state)
         if state.is_main_process:

@@ -5,7 +5,6 @@ import json
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from errors import UserError
 from runs.environment import describe
 from runs.folder import FolderTakenError
 from runs.samples import SampleFolder
+from runs.status import now, status_kept
 
 
 @contextmanager
@@ -40,17 +40,9 @@ def begin(folder: SampleFolder, asked: dict[str, Any], argv: Sequence[str], **fa
         yield
         return
     made = describe(["cli.py", *argv], processes=state.num_processes)
-    folder.update(status="running", question=asked, started=folder.read().get("started") or _now(), **facts, **made)
-    status = "failed"
-    try:
+    folder.update(status="running", question=asked, started=folder.read().get("started") or now(), **facts, **made)
+    with status_kept(folder):
         yield
-        status = "finished"
-    except KeyboardInterrupt:
-        status = "interrupted"
-        raise
-    finally:
-        folder.update(status=status, ended=_now())
-        folder.release()
 
 
 def model_question(options: Namespace) -> dict[str, Any]:
@@ -108,7 +100,3 @@ def _taken(folder: SampleFolder, asked: dict[str, Any], command: str) -> str | N
     except OSError as error:
         return f"--output-dir {folder.path} must be a folder that can be written: {error.strerror}. Name another."
     return None
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

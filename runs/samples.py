@@ -41,6 +41,12 @@ class SampleFolder(Folder):
         files = sorted(self.samples.glob("done-*.jsonl"))
         return {mark["block"]: mark for path in files for mark in read_jsonl(path)}
 
+    def ready(self, process: int) -> None:
+        """Prepare what a process writes here; the first one forgets the marks of all."""
+        if process == 0:
+            self.begin_marks()
+        self.mend(process)
+
     def begin_marks(self) -> None:
         """Forget which blocks are finished: they are done again, from the samples on record."""
         self.samples.mkdir(parents=True, exist_ok=True)

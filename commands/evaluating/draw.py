@@ -55,11 +55,6 @@ def draw(
             folder.mark(process, number)
 
 
-def finished(task: Task, options: Namespace, folder: SampleFolder) -> bool:
-    """Whether every process has finished its blocks."""
-    return len(folder.done()) >= len(plan_blocks(task, options))
-
-
 def read(folder: SampleFolder) -> list[Sample]:
     """The completions on record."""
     names = Sample.__dataclass_fields__

@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 from accelerate import PartialState
@@ -17,6 +16,7 @@ from errors import UserError
 from runs.card import write_card
 from runs.environment import describe
 from runs.folder import FolderTakenError, RunFolder, write_whole
+from runs.status import now, status_kept
 
 
 def choose_folder(settings: Settings) -> RunFolder:
@@ -99,7 +99,7 @@ def open_record(run: RunFolder, settings: Settings, task: Task, argv: Sequence[s
         model="embedded" if settings.embedded else settings.model_name,
         data=task.description,
         seed=settings.trainer.seed,
-        started=begun or _now(),
+        started=begun or now(),
         steps=task.plan.optimizer_steps,
         batch=task.plan.lines(),
         **describe(["cli.py", "train", *argv], processes=PartialState().num_processes),
@@ -113,18 +113,5 @@ def recorded(run: RunFolder) -> Iterator[None]:
     if not PartialState().is_main_process:
         yield
         return
-    status = "failed"
-    try:
+    with status_kept(run, at_end=lambda: write_card(run)):
         yield
-        status = "finished"
-    except KeyboardInterrupt:
-        status = "interrupted"
-        raise
-    finally:
-        run.update(status=status, ended=_now())
-        write_card(run)
-        run.release()
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
