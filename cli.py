@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 COMMANDS = {
     "train": "teach a model by group-relative RL; --method says how",
     "filter-data": "keep the problems that a model can learn from: 2 to 5 of 8 solutions right",
+    "knowledge": "KnowRL's hints: extract them from solutions, select those that a model needs",
     "evaluate": "measure a model on benchmarks, with errors and a protocol",
     "compare": "say of two evaluations whether their difference is noise",
     "show": "the story of a run from its folder: curves, samples, results",

@@ -1,0 +1,1 @@
+"""What `cli.py knowledge extract` is made of."""

@@ -1,0 +1,1 @@
+"""What `cli.py knowledge select` is made of."""
