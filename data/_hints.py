@@ -59,8 +59,8 @@ def with_hints(problem: str, points: Sequence[str], style: str = "repo") -> str:
     return problem + hint_section(points, style)
 
 
-def hinted_problems(dataset: datasets.Dataset, hints: str, style: str = "repo") -> list[str]:
-    """Return the column `problem` with the hints of each row.
+def hinted_problems(dataset: datasets.Dataset, hints: str, style: str = "repo") -> tuple[list[str], list[int]]:
+    """Return the column `problem` with the hints of each row, and their numbers.
 
     Args:
         dataset: With the columns `problem` and, unless hints is "none", `kp_list` and for a rule the places it keeps.
@@ -72,7 +72,7 @@ def hinted_problems(dataset: datasets.Dataset, hints: str, style: str = "repo") 
     """
     if hints == "none":
         hint_section([], style)  # a wrong style is told even where it does not matter
-        return list(dataset["problem"])
+        return list(dataset["problem"]), [0] * len(dataset)
     names = dataset.column_names
     if POINTS_COLUMN not in names:
         raise DataError(
@@ -86,4 +86,6 @@ def hinted_problems(dataset: datasets.Dataset, hints: str, style: str = "repo") 
     wanted = {"problem", POINTS_COLUMN, "row", *([rules[hints]] if hints in rules else [])}
     rows = dataset.select_columns([name for name in names if name in wanted & (needed_columns(names) | {"row"})])
     found = [record_of(row, f"row {row.get('row', place)}") for place, row in enumerate(rows)]
-    return [with_hints(record.problem, record.selected(hints), style) for record in found]
+    chosen = [record.selected(hints) for record in found]
+    problems = [with_hints(record.problem, points, style) for record, points in zip(found, chosen, strict=True)]
+    return problems, [len(points) for points in chosen]

@@ -76,7 +76,7 @@ def build_prompts(
     hints: str = "none",
     hint_style: str = "repo",
 ) -> datasets.Dataset:
-    """Add the column `prompt`, chat messages, made of the column `problem`.
+    """Add the column `prompt`, chat messages, made of the column `problem`, and with hints their `hint_count`.
 
     Args:
         dataset: With a column `problem`; a `prompt` it already has is replaced.
@@ -92,10 +92,14 @@ def build_prompts(
     if style not in PROMPTS:
         raise DataError(f"a prompt style is one of {', '.join(PROMPTS)}, met {style!r}.{did_you_mean(style, PROMPTS)}")
     ask = knowrl_card if (style, hint_style) == ("knowrl", "card") else PROMPTS[style]
-    problems = hinted_problems(dataset, hints, hint_style)
-    prompts = [_with_system(ask(problem), system) for problem in problems]
-    rest = dataset.remove_columns("prompt") if "prompt" in dataset.column_names else dataset
-    return rest.add_column("prompt", prompts)
+    problems, counts = hinted_problems(dataset, hints, hint_style)
+    columns: dict[str, list[Any]] = {"prompt": [_with_system(ask(problem), system) for problem in problems]}
+    if hints != "none":
+        columns["hint_count"] = counts
+    rest = dataset.remove_columns([name for name in columns if name in dataset.column_names])
+    for name, column in columns.items():
+        rest = rest.add_column(name, column)
+    return rest
 
 
 def as_text(messages: Sequence[dict[str, str]]) -> str:

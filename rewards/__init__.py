@@ -19,12 +19,13 @@ from rewards._verifier import (
     verify,
     verify_report,
 )
-from rewards.answer import accuracy
+from rewards.answer import accuracy, accuracy_after_thought
 from rewards.format import boxed_format
 from rewards.repo_rules import repo_rules
 
 REWARDS: dict[str, Callable[..., list[float | None]]] = {
     "accuracy": accuracy,
+    "accuracy_after_thought": accuracy_after_thought,
     "boxed_format": boxed_format,
     "repo_rules": repo_rules,
 }

@@ -35,3 +35,27 @@ def accuracy(
         log_metric("reward/verify_out_of_memory", float(report.out_of_memory))
         log_metric("reward/verify_errors", float(report.errors))
     return report.verdicts
+
+
+def accuracy_after_thought(
+    completions: Sequence[Completion],
+    answer: Sequence[str],
+    log_metric: Callable[[str, float], None] | None = None,
+    **_: Any,
+) -> list[float | None]:
+    r"""Reward 1 for the right answer after the last ``</think>``, 0 without that (KnowRL's reward).
+
+    So an answer that stands only in a thought, or in one that was cut off, earns nothing.
+
+    Args:
+        completions: As `accuracy`.
+        answer: As `accuracy`.
+        log_metric: As `accuracy`.
+
+    >>> accuracy_after_thought([r"<think>4</think> \boxed{4}", r"\boxed{4}", r"\boxed{4}</think>"], answer=["4"] * 3)
+    [1.0, 0.0, 0.0]
+    """
+    texts = [text_of(completion) for completion in completions]
+    return accuracy(
+        [text.rpartition("</think>")[2] if "</think>" in text else "" for text in texts], answer, log_metric
+    )

@@ -11,6 +11,7 @@ from trainers._generation import RolloutCallback as RolloutCallback
 from trainers._rollout import RolloutTrainer
 from trainers.grpo import BaselineConfig, BaselineTrainer
 from trainers.intuitor import IntuitorConfig, IntuitorTrainer
+from trainers.knowrl import KnowRLConfig, KnowRLTrainer
 from trainers.lpro import LPROConfig, LPROTrainer
 from trainers.rent import RENTConfig, RENTTrainer
 from trainers.repo import REPOConfig, REPOTrainer
@@ -20,6 +21,7 @@ METHODS: dict[str, tuple[type[RolloutTrainer], type[RolloutConfig]]] = {
     "grpo": (BaselineTrainer, BaselineConfig),
     "lpro": (LPROTrainer, LPROConfig),
     "repo": (REPOTrainer, REPOConfig),
+    "knowrl": (KnowRLTrainer, KnowRLConfig),
     "intuitor": (IntuitorTrainer, IntuitorConfig),
     "rent": (RENTTrainer, RENTConfig),
     "ttrl": (TTRLTrainer, TTRLConfig),

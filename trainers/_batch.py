@@ -5,6 +5,7 @@ B rows are this process's, N those of all in the order of the processes; a group
 
 from typing import Any
 
+import torch
 from accelerate import Accelerator
 from torch import Tensor
 
@@ -15,7 +16,7 @@ class Rows:
     """From this process's rows of a tensor to those of all, and back."""
 
     def __init__(self, accelerator: Accelerator):
-        self._accelerator = accelerator
+        self._accelerator, self.device = accelerator, accelerator.device
 
     def gather(self, x: Tensor) -> Tensor:
         """Rows of every process, in TRL's order."""
@@ -25,6 +26,22 @@ class Rows:
         """This process's rows of a gathered tensor."""
         rows = len(x) // self._accelerator.num_processes
         return x[self._accelerator.process_index * rows :][:rows]
+
+
+def hint_counts(inputs: Any, rows: Rows) -> Tensor | None:
+    """How many hints each prompt has (N,); None where the problems have no such column."""
+    if "hint_count" not in inputs[0]:
+        return None
+    return rows.gather(torch.tensor([row["hint_count"] for row in inputs], device=rows.device))
+
+
+def require_groups(advantages: Tensor, rewards: Tensor, method: str) -> None:
+    """Raise unless a method's advantages have the shape of its rewards, (groups, group_size)."""
+    if advantages.shape != rewards.shape:
+        raise ValueError(
+            f"{method}.group_advantages returned shape {tuple(advantages.shape)}; expected (groups, group_size) = "
+            f"{tuple(rewards.shape)}."
+        )
 
 
 def replace_advantages(batch: dict[str, Any], log: Any, advantages: Tensor, rows: Rows) -> None:

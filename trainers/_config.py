@@ -1,6 +1,7 @@
 """TRL's GRPOConfig plus what the methods here share."""
 
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Literal, get_args
 
 from transformers.hf_argparser import HfArg
@@ -9,9 +10,16 @@ from typing_extensions import override
 
 # Losses that are linear in the advantage and divided by the batch's token count: what both choices below act on.
 TOKEN_NORMALISED = ("dapo", "cispo")
+# Losses without an upper clip range.
+UNCLIPPED = ("sapo", "vespo")
 
-ZeroVariance = Literal["keep", "drop"]
+ZeroVariance = Literal["keep", "drop", "resample"]
 TokenNorm = Literal["batch", "group"]
+
+
+def option(default: Any, *, help: str) -> Any:
+    """A config field."""
+    return HfArg(default=default, help=help)
 
 
 def zero_variance(default: ZeroVariance) -> Any:
@@ -19,7 +27,7 @@ def zero_variance(default: ZeroVariance) -> Any:
     return HfArg(
         default=default,
         help="Groups whose rewards are all equal: 'keep' trains on them as the equation says; 'drop' takes them out "
-        "of the loss, its KL term and its normaliser.",
+        "of the loss, its KL term and its normaliser; 'resample' draws other problems in their place (DAPO).",
     )
 
 
@@ -32,12 +40,44 @@ def token_norm(default: TokenNorm) -> Any:
     )
 
 
+def epsilon_steps(schedule: str | None) -> list[tuple[float, float]]:
+    """Read steps of ε_high: pairs of the share of training after which a value holds, and the value.
+
+    Raises:
+        ValueError: It cannot be read, or the shares do not rise.
+
+    >>> epsilon_steps("0.5:0.27, 0.875:0.26"), epsilon_steps(None)
+    ([(0.5, 0.27), (0.875, 0.26)], [])
+    """
+    if schedule is None:
+        return []
+    try:
+        steps = [(float(share), float(value)) for share, value in (part.split(":") for part in schedule.split(","))]
+    except ValueError:
+        steps = []
+    shares = [share for share, _ in steps]
+    good = shares == sorted(set(shares)) and all(0 < share < 1 and 0 < value < inf for share, value in steps)
+    if not steps or not good:
+        raise ValueError(
+            "--epsilon_high_schedule takes share:value, or several with commas, with shares of training that rise "
+            f"between 0 and 1 and values above 0, such as 0.875:0.26; found {schedule!r}."
+        )
+    return steps
+
+
 @dataclass
 class RolloutConfig(GRPOConfig):
     """TRL's GRPOConfig plus the two choices that the methods here share."""
 
     zero_variance: ZeroVariance = zero_variance("keep")
     token_norm: TokenNorm = token_norm("batch")
+    max_generation_batches: int = option(
+        10, help="With --zero_variance resample: batches sampled at most for one that is trained on."
+    )
+    epsilon_high_schedule: str | None = option(
+        None,
+        help="Steps of --epsilon_high over training, as share:value; 0.875:0.26 sets 0.26 after 87.5 % of the steps.",
+    )
 
     @override
     def __post_init__(self) -> None:
@@ -52,6 +92,28 @@ class RolloutConfig(GRPOConfig):
                     f"by the tokens of the batch; found --loss_type {self.loss_type}. "
                     f"Leave --loss_type out, or set --{name} {neutral}."
                 )
+
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        if self.max_generation_batches < 1:
+            raise ValueError(
+                f"--max_generation_batches counts batches, at least 1; found {self.max_generation_batches}."
+            )
+        steps = epsilon_steps(self.epsilon_high_schedule)
+        if steps and self.loss_type in UNCLIPPED:
+            raise ValueError(
+                f"--epsilon_high_schedule would have no effect: --loss_type {self.loss_type} does not clip above. "
+                "Leave it out."
+            )
+
+    def epsilon_high_at(self, step: int, max_steps: int) -> float:
+        """ε_high while so many optimizer steps of all are done; a function of these alone, so resuming is exact."""
+        value = self.epsilon if self.epsilon_high is None else self.epsilon_high
+        for share, later in epsilon_steps(self.epsilon_high_schedule):
+            if step >= share * max_steps - 1e-6:
+                value = later
+        return value
 
     def refuse(self, reason: str, **allowed: Any) -> None:
         """Raise for every option that differs from the one value this method leaves it."""

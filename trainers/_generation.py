@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Any, Self
 
-import torch
+from accelerate.utils import gather_object
 from torch import Tensor
 from transformers import TrainerCallback
+
+from trainers._drawn import GroupRewards
 
 
 @dataclass(frozen=True)
@@ -42,22 +44,20 @@ class Generation:
         state: Any,
         logs: dict[str, Any],
         golds: list[str | None],
-        rewards: dict[str, Tensor],
-        reward: Tensor,
-        lengths: Tensor,
+        group: GroupRewards,
         truncated: Tensor,
     ) -> Self:
-        """Out of the trainer's state, what TRL has logged of the generation, and (groups, group_size) tensors."""
+        """Out of the trainer's state, what TRL has logged of the generation, and its rewards by group."""
         return cls(
             step=state.global_step + 1,
-            group_size=reward.size(1),
+            group_size=group.total.size(1),
             prompts=list(logs["prompt"]),
             completions=list(logs["completion"]),
             golds=golds,
-            rewards={name: column.flatten().tolist() for name, column in rewards.items()},
-            reward=reward.flatten().tolist(),
+            rewards={name: column.flatten().tolist() for name, column in group.columns.items()},
+            reward=group.total.flatten().tolist(),
             advantages=list(logs["advantages"]),
-            lengths=lengths.flatten().tolist(),
+            lengths=group.lengths.flatten().tolist(),
             truncated=truncated.tolist(),
         )
 
@@ -67,6 +67,25 @@ class RolloutCallback(TrainerCallback):
 
     def on_generation(self, args: Any, state: Any, generation: Generation) -> None:
         """Called after rewards and advantages are known, before the first step trains on them."""
+
+
+def show_generation(trainer: Any, logs: dict[str, Any], inputs: Any, group: GroupRewards, truncated: Tensor) -> None:
+    """Hand a generation to the callbacks that look at completions; every process has the same one.
+
+    Args:
+        trainer: Whose callbacks are shown it.
+        logs: What TRL has logged of it.
+        inputs: Rows of the problems on this process.
+        group: Its rewards.
+        truncated: (N,).
+    """
+    watching = [c for c in trainer.callback_handler.callbacks if isinstance(c, RolloutCallback)]
+    if not watching:
+        return
+    golds = gather_object([row.get("answer") for row in inputs])
+    generation = Generation.of(trainer.state, logs, golds, group, truncated)
+    for callback in watching:
+        callback.on_generation(trainer.args, trainer.state, generation)
 
 
 def group_metrics(accuracy: Tensor | None, lengths: Tensor, signal: Tensor) -> dict[str, float]:
@@ -90,6 +109,18 @@ def group_metrics(accuracy: Tensor | None, lengths: Tensor, signal: Tensor) -> d
     return metrics
 
 
-def total_reward(rewards: Tensor, weights: Tensor) -> Tensor:
-    """Weighted sum (N,) of the reward functions (N, F), as TRL forms it; NaN where every function said None."""
-    return (rewards * weights).nansum(1).masked_fill(rewards.isnan().all(1), torch.nan)
+def hint_metrics(accuracy: Tensor, hinted: Tensor) -> dict[str, float]:
+    """How right answers are with and without hints in the prompt, and in how many groups none is.
+
+    Args:
+        accuracy: (groups, group_size).
+        hinted: (groups,), whether the prompt has hints.
+
+    Returns:
+        NaN where there is no such group.
+    """
+    metrics = {}
+    for name, rows in (("with", accuracy[hinted]), ("without", accuracy[~hinted])):
+        metrics[f"hints/accuracy_{name}"] = rows.double().nanmean().item()
+        metrics[f"hints/all_wrong_{name}"] = (rows <= 0.5).all(1).double().mean().item()
+    return metrics

@@ -9,41 +9,33 @@ Rows are in group order here (TRL shuffles later), and a group may lie on severa
 are taken on gathered tensors (N, ...) = all processes, then sliced back to this process's rows (B, ...).
 """
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from accelerate.utils import gather_object
 from torch import Tensor
 from trl import GRPOTrainer
-from trl.models.utils import disable_gradient_checkpointing
 from typing_extensions import override
 
-from trainers._batch import Rows, drop_groups, replace_advantages, weight_groups
+from trainers._batch import Rows, drop_groups, hint_counts, replace_advantages, require_groups, weight_groups
 from trainers._clock import PhaseClock
 from trainers._config import RolloutConfig
+from trainers._drawn import Drawn, GroupRewards, rewards_of, rows_of
 from trainers._finite import finite
-from trainers._generation import Generation, RolloutCallback, group_metrics, total_reward
-from trainers._policy_pass import PolicyReader, PolicyTokens, own_tokens, padded, trl_passes_first
-from trainers.advantages import has_spread
+from trainers._generation import group_metrics, hint_metrics, show_generation
+from trainers._policy_pass import trl_passes_first
+from trainers._policy_tokens import PolicyTokensMixin
+from trainers._resampling import Resampler, log_resampling, other_problems, require_resamplable
 
 
-class RolloutTrainer(GRPOTrainer):
-    """TRL's GRPOTrainer with advantages from `group_advantages`; everything else is TRL's.
-
-    State between steps: none of its own, so a restart loses nothing.
-    """
+class RolloutTrainer(PolicyTokensMixin, GRPOTrainer):
+    """TRL's GRPOTrainer with advantages from `group_advantages`; it keeps no state of its own between steps."""
 
     args: RolloutConfig
-    reads_policy: bool | Literal["late"] = False  # for methods that call `policy_tokens`
     _rewards: Tensor | None = None  # (N, F): every process's rewards, one column per reward function
     _lengths: Tensor | None = None  # (N,): generated tokens, EOS once, tool and environment tokens not
     _truncated: Tensor  # (N,): without an end token
-    _sampled: tuple[
-        list[list[int]], list[list[int]], list[list[int]]
-    ]  # prompt ids, completion ids, model's own tokens
-    _policy_tokens: PolicyTokens | None = None
-    _reading = False  # whether the next pass over the completions is the policy's
+    _drawn: Drawn | None = None  # what TRL is given in place of a generation of its own
 
     def __init__(self, model, reward_funcs=None, args=None, **kwargs):
         if not isinstance(args, RolloutConfig):
@@ -52,6 +44,8 @@ class RolloutTrainer(GRPOTrainer):
                 f"found {type(args).__name__}."
             )
         super().__init__(model, reward_funcs, args, **kwargs)
+        if args.zero_variance == "resample":
+            require_resamplable(self)
         named = zip(self.reward_funcs, self.reward_func_names, strict=True)
         self.reward_funcs = [finite(func, name) for func, name in named]
         self._clock = PhaseClock()
@@ -76,6 +70,9 @@ class RolloutTrainer(GRPOTrainer):
 
     @override
     def training_step(self, model, inputs, num_items_in_batch=None):
+        if self.args.epsilon_high_schedule:
+            self.epsilon_high = self.args.epsilon_high_at(self.state.global_step, self.state.max_steps)
+            self._metrics["train"]["epsilon_high"].append(self.epsilon_high)
         loss = super().training_step(model, inputs, num_items_in_batch)
         if self._step % self.current_gradient_accumulation_steps == 0:
             metrics = self._metrics["train"]
@@ -85,46 +82,20 @@ class RolloutTrainer(GRPOTrainer):
 
     @override
     def _generate(self, prompts):
+        if self._drawn is not None:
+            return self._drawn.output()
         with self._clock.phase("generate", self.mode == "train"):
             output = super()._generate(prompts)
         completion_ids, tool_mask = output[1], output[2]
         # From the ids: `mask_truncated_completions` later blanks the masks of truncated completions.
-        lengths = [sum(mask) for mask in tool_mask] if tool_mask is not None else [len(ids) for ids in completion_ids]
+        own = tool_mask if tool_mask is not None else [[1] * len(ids) for ids in completion_ids]
         ends = {*self.eos_token_ids, self._tokenizer.pad_token_id}
-        cut = [ids[-1] not in ends for ids in completion_ids]
-        gathered = self._rows.gather(torch.tensor([lengths, cut], device=self.accelerator.device).T.contiguous())
+        facts = [[sum(mask), ids[-1] not in ends] for ids, mask in zip(completion_ids, own, strict=True)]
+        gathered = self._rows.gather(torch.tensor(facts, device=self.accelerator.device))
         self._lengths, self._truncated = gathered[:, 0], gathered[:, 1].bool()
-        self._sampled = (output[0], completion_ids, tool_mask or [[1] * len(ids) for ids in completion_ids])
+        self._sampled = (output[0], completion_ids, own)
         self._policy_tokens, self._reading = None, self.reads_policy is True and trl_passes_first(self.args)
         return output
-
-    def policy_tokens(self) -> PolicyTokens:
-        """What the policy that sampled says of this process's tokens: read off TRL's own pass, or off one more.
-
-        To be called from a reward function, by a method that sets `reads_policy`.
-        """
-        if self._policy_tokens is None:
-            prompts, completions, _ = self._sampled
-            ids, attention, width = padded(prompts, completions, self._tokenizer.pad_token_id, self.accelerator.device)
-            size, self._reading = getattr(self.args, f"per_device_{self.mode}_batch_size"), True
-            checkpointing: Any = self.args.gradient_checkpointing_kwargs
-            with (
-                torch.no_grad(),
-                disable_gradient_checkpointing(self.model, checkpointing),  # type: ignore[arg-type]
-                self.scorer() as model,
-            ):
-                self._get_per_token_logps_and_entropies(model, ids, attention, width, size)
-        assert self._policy_tokens is not None
-        return self._policy_tokens
-
-    def scorer(self) -> AbstractContextManager[Any]:
-        """The model that completions are scored by; with another than the policy, `reads_policy` is "late"."""
-        return nullcontext(self.model)
-
-    def certainty_options(self) -> dict[str, Any]:
-        """Of `PolicyReader`; a method may want another temperature, or what comes after the last token."""
-        sampling, float32_head = self.temperature, self.args.cast_lm_head_to_fp32
-        return {"temperature": sampling, "sampling_temperature": sampling, "float32_head": float32_head}
 
     @override
     def _get_per_token_logps_and_entropies(
@@ -134,8 +105,7 @@ class RolloutTrainer(GRPOTrainer):
         if not self._reading:
             return inner(model, input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy, **kwargs)
         self._reading = False
-        own = own_tokens(self._sampled[2], logits_to_keep, input_ids.device)
-        reader = PolicyReader(self.accelerator.unwrap_model(model), input_ids, own, **self.certainty_options())
+        reader = self._reader(model, input_ids, logits_to_keep)
         entropy_too = model is not self.ref_model  # whose fused head has none; the policy's works it out anyway
         given = (model, input_ids, attention_mask, logits_to_keep, batch_size, entropy_too)
         with reader.reading():
@@ -143,56 +113,86 @@ class RolloutTrainer(GRPOTrainer):
         self._policy_tokens = reader.tokens(logps, entropy)
         return logps, entropy if compute_entropy else None, aux
 
+    _one_pass = _get_per_token_logps_and_entropies
+
     @override
     def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
+        if self._drawn is not None:
+            return self._drawn.rewards
         with self._clock.phase("reward", self.mode == "train"):
             self._rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
         return self._rewards
 
     @override
     def _generate_and_score_completions(self, inputs):
-        self._rewards = self._lengths = None
+        self._rewards = self._lengths = self._drawn = None
         with self._clock.phase("logprobs", self.mode == "train"):
+            if self.mode == "train" and self.args.zero_variance == "resample":
+                tried = self._resample(inputs)
+                inputs = [row.inputs for row in cast(Drawn, self._drawn).rows]
+            else:
+                tried = []
             batch = super()._generate_and_score_completions(inputs)
+            self._drawn = None
         if self._rewards is None or self._lengths is None:
             raise RuntimeError("trl did not call `_calculate_rewards` and `_generate`; this needs trl 1.16.")
-        group_size = self.num_generations if self.mode == "train" else self.num_generations_eval
-        # A few numbers per completion: float64 is to be had on the CPU whatever the accelerator.
-        lengths = self._lengths.cpu().view(-1, group_size)
-        columns = self._rewards.cpu()
-        rewards = total_reward(columns, self.reward_weights.cpu()).view(-1, group_size)
-        signal = has_spread(rewards)
-        named = {name: columns[:, i].view(lengths.shape) for i, name in enumerate(self.reward_func_names)}
-        for name, value in self.group_metrics(named, lengths, signal).items():
-            self._metrics[self.mode][name].append(value)
+        drawn = Drawn([], self._rewards, self._lengths, self._truncated, hint_counts(inputs, self._rows))
+        group = self._by_group([drawn])
+        self._log_groups(group if not tried else self._by_group(tried))
+        if tried:
+            log_resampling(self._metrics["train"], group, self._by_group(tried))
 
-        drop = self.args.zero_variance == "drop" and self.mode == "train"
-        advantages = self.group_advantages(rewards, lengths)
+        rewards, size = group.total, group.total.size(1)
+        drop = self.args.zero_variance != "keep" and self.mode == "train"
+        advantages = self.group_advantages(rewards, group.lengths)
         if advantages is not None:
-            if advantages.shape != rewards.shape:
-                raise ValueError(
-                    f"{type(self).__name__}.group_advantages returned shape {tuple(advantages.shape)}; expected "
-                    f"(groups, group_size) = {tuple(rewards.shape)}."
-                )
-            trained = advantages.where(signal.unsqueeze(1), 0.0) if drop else advantages
+            require_groups(advantages, rewards, type(self).__name__)
+            trained = advantages.where(group.signal.unsqueeze(1), 0.0) if drop else advantages
             replace_advantages(batch, self._logs["advantages"], trained, self._rows)
         if drop:
-            drop_groups(batch, ~signal, group_size, self._rows)
+            drop_groups(batch, ~group.signal, size, self._rows)
         if self.args.token_norm == "group" and self.mode == "train":
-            weight_groups(batch, group_size, self._rows)
+            weight_groups(batch, size, self._rows)
         if self.mode == "train":
-            self._show_callbacks(inputs, named, rewards, lengths)
+            show_generation(self, self._logs, inputs, group, self._truncated)
         return batch
 
-    def _show_callbacks(self, inputs: Any, columns: dict[str, Tensor], rewards: Tensor, lengths: Tensor) -> None:
-        """Hand the generation to callbacks that look at completions; every process has the same ones."""
-        watching = [c for c in self.callback_handler.callbacks if isinstance(c, RolloutCallback)]
-        if not watching:
-            return
-        golds = gather_object([row.get("answer") for row in inputs])
-        generation = Generation.of(self.state, self._logs, golds, columns, rewards, lengths, self._truncated)
-        for callback in watching:
-            callback.on_generation(self.args, self.state, generation)
+    def _resample(self, inputs: Any) -> list[Drawn]:
+        """Draw until every group has signal, for TRL to find in place of a generation; returns all that was drawn."""
+        args, size = self.args, cast(int, self.num_generations)
+        resampler = Resampler(self.accelerator, self._draw, self.reward_weights, size, args.max_generation_batches)
+        used = gather_object([row["prompt"] for row in inputs])
+        seed = args.data_seed if args.data_seed is not None else args.seed
+        place = f"{seed} {self.state.global_step} {self._step % args.gradient_accumulation_steps}"
+        drawn, tried = resampler.fill(list(inputs), other_problems(self.train_dataset, used, place))
+        if not self._by_group([drawn]).signal.any():
+            self.control.should_training_stop = True  # with what is learned so far; more steps would find nothing
+        self._rewards, self._lengths, self._truncated = drawn.rewards, drawn.lengths, drawn.truncated
+        self._sampled, self._reading, self._drawn = drawn.sampled(), False, drawn
+        self._pending_extra_logs.update(drawn.extra())
+        return tried
+
+    def _draw(self, inputs: list[dict[str, Any]]) -> Drawn:
+        """Completions of these rows with their rewards, before TRL pads them or takes log-probabilities."""
+        prompts = [row["prompt"] for row in inputs]
+        output = self._generate(prompts)
+        rows = rows_of(inputs, output)
+        rewards = self._calculate_rewards([row.inputs for row in rows], prompts, output[3], output[1])
+        rows = [row.with_extra(self._pending_extra_logs, i) for i, row in enumerate(rows)]
+        self._pending_extra_logs.clear()
+        return Drawn(rows, rewards, cast(Tensor, self._lengths), self._truncated, hint_counts(inputs, self._rows))
+
+    def _by_group(self, drawn: list[Drawn]) -> GroupRewards:
+        """What these drawings were rewarded with."""
+        size = self.num_generations if self.mode == "train" else self.num_generations_eval
+        return rewards_of(drawn, self.reward_weights, size or 1, self.reward_func_names)
+
+    def _log_groups(self, drawn: GroupRewards) -> None:
+        metrics = self.group_metrics(drawn.columns, drawn.lengths, drawn.signal)
+        if drawn.hinted is not None and "accuracy" in drawn.columns:
+            metrics |= hint_metrics(drawn.columns["accuracy"], drawn.hinted)
+        for name, value in metrics.items():
+            self._metrics[self.mode][name].append(value)
 
     def group_metrics(self, columns: dict[str, Tensor], lengths: Tensor, signal: Tensor) -> dict[str, float]:
         """What is logged of a generation, to which a method may add. Rewards and lengths are (groups, group_size)."""

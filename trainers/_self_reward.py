@@ -11,7 +11,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from trainers._config import RolloutConfig
-from trainers._generation import total_reward
+from trainers._drawn import total_reward
 from trainers._rollout import RolloutTrainer
 from trainers.advantages import standardize
 

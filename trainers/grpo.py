@@ -22,10 +22,11 @@ class BaselineConfig(RolloutConfig):
     @override
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.zero_variance == "drop" and self.multi_objective_aggregation != "sum_then_normalize":
+        if self.zero_variance != "keep" and self.multi_objective_aggregation != "sum_then_normalize":
             raise ValueError(
-                "--zero_variance drop looks at the weighted sum of the rewards, which --multi_objective_aggregation "
-                f"{self.multi_objective_aggregation} does not train on. Leave one of the two out."
+                f"--zero_variance {self.zero_variance} looks at the weighted sum of the rewards, which "
+                f"--multi_objective_aggregation {self.multi_objective_aggregation} does not train on. Leave one of "
+                "the two out."
             )
 
 
