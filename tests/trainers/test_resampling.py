@@ -8,7 +8,8 @@ import pytest
 import torch
 from datasets import Dataset
 
-from tests.trainers.runs import PROMPTS, build, parity, same, trajectory
+from tests import tiny
+from tests.trainers.runs import PROMPTS, build, parity, same, settings, trajectory
 from trainers import BaselineConfig, BaselineTrainer, KnowRLConfig, RolloutCallback, RolloutConfig
 from trainers._drawn import Drawn, Row
 from trainers._resampling import Resampler, other_problems
@@ -114,11 +115,13 @@ class Watch(RolloutCallback):
 
 
 def test_what_is_trained_on_has_signal_and_belongs_together(tmp_path):
-    trainer, watch = build(BaselineTrainer, BaselineConfig, tmp_path, good_only, **RESAMPLE), Watch()
+    size = {"per_device_train_batch_size": 12}
+    trainer, watch = build(BaselineTrainer, BaselineConfig, tmp_path, good_only, **RESAMPLE, **size), Watch()
     trainer.add_callback(watch)
     batch = trainer._generate_and_score_completions(rows("1 + 1 =", "3 + 4 =", "22 + 2 ="))
     (seen,) = watch.seen
-    assert set(seen.prompts) <= GOOD and len(seen.prompts) == 12
+    assert set(seen.prompts) <= GOOD
+    assert len(seen.prompts) == 12
     for i, prompt in enumerate(seen.prompts):  # text, ids, reward and advantage of one row
         ids = batch["prompt_ids"][i][batch["prompt_mask"][i].bool()]
         assert trainer.processing_class.decode(ids) == prompt
@@ -136,7 +139,8 @@ def test_curves_are_those_of_everything_that_was_drawn(tmp_path):
     trainer._generate_and_score_completions(rows("1 + 1 =", "3 + 4 =", "22 + 2 =", "a b ="))
     logged = {name: values[-1] for name, values in trainer._metrics["train"].items()}
     drawn = 4 * logged["resample/batches"]
-    assert drawn >= 6 and logged["resample/unfilled"] == 0
+    assert drawn >= 6
+    assert logged["resample/unfilled"] == 0
     good = logged["groups/effective"] * drawn
     assert logged["reward"] * drawn == pytest.approx(0.5 * good, abs=0.02 * drawn)
     assert logged["frac_reward_zero_std"] == pytest.approx(1 - logged["groups/effective"])
@@ -146,7 +150,8 @@ def test_a_batch_that_needs_no_other_problem_is_as_without(tmp_path):
     resampled = trajectory(build(BaselineTrainer, BaselineConfig, tmp_path, **RESAMPLE))
     kept = trajectory(build(BaselineTrainer, BaselineConfig, tmp_path))
     for row in resampled[0]:
-        assert row.pop("resample/batches", 1) == 1 and row.pop("resample/unfilled", 0) == 0
+        assert row.pop("resample/batches", 1) == 1
+        assert row.pop("resample/unfilled", 0) == 0
     ours, theirs = resampled[0], kept[0]
     assert [{k: v for k, v in row.items() if "reward" not in k} for row in ours] == [
         {k: v for k, v in row.items() if "reward" not in k} for row in theirs
@@ -161,10 +166,10 @@ def test_the_same_seed_trains_on_the_same_prompts(tmp_path):
         trainer.train()
         return [generation.prompts for generation in watch.seen]
 
-    settings = {"max_steps": 3, "per_device_train_batch_size": 8}
-    assert prompts(**settings) == prompts(**settings)
+    steps = {"max_steps": 3, "per_device_train_batch_size": 8}
+    assert prompts(**steps) == prompts(**steps)
     # several generations within one optimizer step draw other problems each
-    several = {**settings, "gradient_accumulation_steps": 2, "steps_per_generation": 1}
+    several = {**steps, "gradient_accumulation_steps": 2, "steps_per_generation": 1}
     assert len(prompts(**several)) == 6
 
 
@@ -184,7 +189,8 @@ def test_what_stays_empty_is_left_out_of_the_loss(tmp_path):
     trainer = build(BaselineTrainer, BaselineConfig, tmp_path, good_only, **RESAMPLE, max_generation_batches=1)
     with pytest.warns(UserWarning, match="found 1 of 2 groups"):
         batch = trainer._generate_and_score_completions(rows("1 + 1 =", "3 + 4 ="))
-    assert batch["completion_mask"][:4].sum() == 0 and batch["completion_mask"][4:].sum() > 0
+    assert batch["completion_mask"][:4].sum() == 0
+    assert batch["completion_mask"][4:].sum() > 0
     assert batch["num_items_in_batch"] == batch["completion_mask"].sum()
 
 
@@ -245,21 +251,15 @@ def test_what_cannot_work_is_refused(changes, told, tmp_path):
 
 
 def test_a_stream_cannot_be_drawn_from_again(tmp_path):
-    with pytest.raises(ValueError, match="not a stream. Use --zero_variance drop"):
-        trainer = build(BaselineTrainer, BaselineConfig, tmp_path)
-        BaselineTrainer(
-            model=trainer.model,
-            reward_funcs=parity,
-            args=BaselineConfig(**{**vars_of(trainer.args), **RESAMPLE}),
-            train_dataset=PROMPTS.to_iterable_dataset(),
-            processing_class=trainer.processing_class,
-        )
-
-
-def vars_of(args):
-    from tests.trainers.runs import settings
-
-    return settings(args.output_dir)
+    given = {
+        "model": build(BaselineTrainer, BaselineConfig, tmp_path).model,
+        "reward_funcs": parity,
+        "args": BaselineConfig(**settings(tmp_path), **RESAMPLE),
+        "train_dataset": PROMPTS.to_iterable_dataset(),
+        "processing_class": tiny.tokenizer(),
+    }
+    with pytest.raises(ValueError, match=r"not a stream\. Use --zero_variance drop"):
+        BaselineTrainer(**given)
 
 
 def test_the_cards_schedule_steps_once():

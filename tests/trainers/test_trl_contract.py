@@ -157,4 +157,4 @@ def test_two_processes_see_the_same_contract(tmp_path):
     verdict = json.loads(result.read_text())
     assert verdict.pop("processes") == 2
     assert verdict == dict.fromkeys(verdict, True)
-    assert len(verdict) == 9
+    assert len(verdict) == 11

@@ -95,6 +95,63 @@ def a_vote_counts_both_ranks(path):
     return votes == [float(answer == "1") for answer in answers]
 
 
+def good_only(prompts, completion_ids, **_):
+    """Rewards that differ within a group for one prompt only."""
+    rows = enumerate(zip(prompts, completion_ids, strict=True))
+    return [len(ids) + i % 2 / 2 if prompt == "a b =" else 0.0 for i, (prompt, ids) in rows]
+
+
+def resampled(path, size, rows):
+    """What two ranks train on after dynamic sampling: prompts, and whether each row's parts belong together."""
+    trainer, watch = (
+        build(
+            BaselineTrainer,
+            BaselineConfig,
+            path,
+            reward_funcs=good_only,
+            num_generations=size,
+            per_device_train_batch_size=len(rows) // 2,
+            zero_variance="resample",
+        ),
+        Watch(),
+    )
+    trainer.add_callback(watch)
+    here = len(rows) // 2
+    rank = trainer.accelerator.process_index
+    batch = trainer._generate_and_score_completions([{"prompt": p} for p in rows[here * rank :][:here]])
+    seen, decode = watch.seen, trainer.processing_class.decode
+    for i in range(here):
+        ids = batch["prompt_ids"][i][batch["prompt_mask"][i].bool()]
+        row = rank * here + i
+        if decode(ids) != seen.prompts[row] or batch["completion_mask"][i].sum() != seen.lengths[row]:
+            return None
+    signal = all(len(set(seen.reward[g : g + size])) > 1 for g in range(0, len(rows), size))
+    return seen.prompts if signal else None
+
+
+def one_rank_runs_dry(path):
+    """All groups of the second rank lack signal, then all of both; a group of 12 lies on both."""
+    dry = resampled(path, 4, ["a b ="] * 8 + ["1 + 1 ="] * 8)
+    both = resampled(path, 4, ["1 + 1 ="] * 16)
+    across = resampled(path, 12, ["1 + 1 ="] * 12)
+    same_again = resampled(path, 4, ["1 + 1 ="] * 16)
+    return dry == ["a b ="] * 16 and across == ["a b ="] * 12 and both == same_again == ["a b ="] * 16
+
+
+def exhausted_on_both(path):
+    """Nothing has signal: both ranks stop after one step."""
+    trainer = build(
+        BaselineTrainer,
+        BaselineConfig,
+        path,
+        reward_funcs=lambda completion_ids, **_: [0.0] * len(completion_ids),
+        zero_variance="resample",
+        max_generation_batches=2,
+    )
+    trainer.train()
+    return trainer.state.global_step == 1
+
+
 def main(result):
     """Every check runs on both ranks; a check holds when it holds on both."""
     with tempfile.TemporaryDirectory() as path:
@@ -111,6 +168,8 @@ def main(result):
             "callbacks see every process": callbacks_see_every_process(path),
             "certainty is each rank's own": certainty_is_each_ranks_own(path),
             "a vote counts both ranks": a_vote_counts_both_ranks(path),
+            "one rank runs dry": one_rank_runs_dry(path),
+            "exhausted on both": exhausted_on_both(path),
         }
         held = torch.tensor([float(v) for v in checks.values()])
         torch.distributed.all_reduce(held, torch.distributed.ReduceOp.MIN)
