@@ -5,11 +5,12 @@ gets them in the user's one turn, as Qwen2.5-Math is measured, or (`chat`) as tu
 gets a plain text to go on with, whether it has a chat template or not.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import datasets
 
+from data._hints import hinted_problems
 from data._prompts import PROMPTS, Messages, as_text
 from data._shots import SHOTS, Shot
 from errors import DataError, did_you_mean
@@ -50,6 +51,7 @@ PRESETS: dict[str, Callable[[str, Shots], Prompt]] = {
     "qwen-cot": _one_turn("boxed"),
     "qwen-tir": _one_turn("tools"),
     "knowrl": _one_turn("knowrl"),
+    "plain": _one_turn("plain"),
     "chat": _chat,
     "base": _base,
 }
@@ -69,7 +71,12 @@ def with_choices(problem: str, choices: Sequence[str]) -> str:
 
 
 def build_preset(
-    dataset: datasets.Dataset, preset: str = "qwen-cot", *, shots: int = 0, shots_from: str = "math"
+    dataset: datasets.Dataset,
+    preset: str = "qwen-cot",
+    *,
+    shots: int = 0,
+    shots_from: str = "math",
+    hints: str = "none",
 ) -> datasets.Dataset:
     """Add the column `prompt`: messages, or with `base` texts.
 
@@ -78,20 +85,20 @@ def build_preset(
         preset: A name in `PRESETS`.
         shots: Demonstrations before each problem, the first of their bank.
         shots_from: A name in `SHOTS`.
+        hints: Knowledge points after the problem, as `build_prompts` takes them.
 
     Raises:
-        DataError: There is no such preset or bank, or the bank has not so many.
+        DataError: There is no such preset or bank, the bank has not so many, or there are no such hints.
     """
     if preset not in PRESETS:
         raise DataError(f"a preset is one of {', '.join(PRESETS)}, met {preset!r}.{did_you_mean(preset, PRESETS)}")
     chosen = [(with_choices(shot.problem, shot.choices), shot.solution) for shot in _first(shots, shots_from)]
-    prompts = [PRESETS[preset](_question(row), chosen) for row in dataset]
+    problems, _ = hinted_problems(dataset, hints)
+    choices = dataset["choices"] if "choices" in dataset.column_names else [[]] * len(problems)
+    asked = [with_choices(problem, options or ()) for problem, options in zip(problems, choices, strict=True)]
+    prompts = [PRESETS[preset](question, chosen) for question in asked]
     rest = dataset.remove_columns("prompt") if "prompt" in dataset.column_names else dataset
     return rest.add_column("prompt", prompts)
-
-
-def _question(row: Mapping[str, Any]) -> str:
-    return with_choices(row["problem"], row.get("choices") or ())
 
 
 def _first(shots: int, bank: str) -> list[Shot]:

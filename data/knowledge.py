@@ -12,6 +12,7 @@ from data._knowledge_records import (
     format_point,
     kept_column,
     knowledge_records,
+    needed_columns,
     record_of,
     split_point,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "leaks",
     "leave_one_out",
     "max_score",
+    "needed_columns",
     "parse_points",
     "parse_verdict",
     "random_subset",

@@ -18,6 +18,8 @@ class Settings:
         temperature: 0 decodes greedily.
         top_p: Share of the probability that is sampled from.
         max_new_tokens: Longest completion in tokens; with tools, of one turn.
+        hints: Knowledge points in the prompt, "none", "all" or a rule whose selection the data has. Those of test
+            problems were made from their solutions, so such a score says what hints do, not what a model knows.
     """
 
     prompt: str = "qwen-cot"
@@ -27,11 +29,12 @@ class Settings:
     temperature: float = 0.0
     top_p: float = 1.0
     max_new_tokens: int = 2048
+    hints: str = "none"
 
     @property
     def metric(self) -> str:
         """The name of the score: the mean of so many samples per problem."""
-        return f"avg@{self.samples}"
+        return f"avg@{self.samples}" + (f", {self.hints} hints" if self.hints != "none" else "")
 
 
 @dataclass(frozen=True)

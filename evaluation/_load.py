@@ -8,6 +8,7 @@ from typing import Any
 import datasets
 
 from data import Problems, load_problems
+from data.knowledge import needed_columns
 from errors import DataError, did_you_mean
 from evaluation._catalogue import Entry, Kind, Settings
 from evaluation._golds import Ungradable, normalise_gold, ungradable
@@ -22,7 +23,8 @@ class Benchmark:
 
     Attributes:
         name: Key of `BENCHMARKS`, or the path or id it was loaded by.
-        dataset: Columns `id`, `problem`, `answer` (normalised gold), `choices` (list of str, empty for "math").
+        dataset: Columns `id`, `problem`, `answer` (normalised gold), `choices` (list of str, empty for "math"), and
+            those of knowledge points where the source has them.
         kind: "math" or "choice".
         settings: How it is usually run.
         shots_from: Bank of `data.SHOTS` for its demonstrations.
@@ -136,7 +138,7 @@ def _own(name: str, registry: Mapping[str, Entry], folder: str | Path | None) ->
 
 
 def _graded(dataset: datasets.Dataset, kind: Kind, *, indices: bool) -> tuple[datasets.Dataset, list[Ungradable], int]:
-    """Return the rows that can be graded in our four columns, the others, and how many of those met a limit."""
+    """Return the rows that can be graded in our columns, the others, and how many of those met a limit."""
     names = dataset.column_names
     ids = [str(one) for one in dataset["id" if "id" in names else "row"]]
     options = [list(cell or []) for cell in dataset["choices"]] if "choices" in names else [[]] * len(ids)
@@ -150,7 +152,11 @@ def _graded(dataset: datasets.Dataset, kind: Kind, *, indices: bool) -> tuple[da
     kept = {name: [values[place] for place in places] for name, values in columns.items()}
     features = {name: datasets.Value("string") for name in ("id", "problem", "answer")}
     shape = datasets.Features({**features, "choices": datasets.List(datasets.Value("string"))})
-    return datasets.Dataset.from_dict(kept, features=shape), bad, limits
+    rows = datasets.Dataset.from_dict(kept, features=shape)
+    points = sorted(needed_columns(names) - {"problem", "answer"})  # knowledge points
+    if points:
+        rows = datasets.concatenate_datasets([rows, dataset.select(places).select_columns(points)], axis=1)
+    return rows, bad, limits
 
 
 def _places(ids: Sequence[str], bad: Sequence[Ungradable]) -> list[int]:

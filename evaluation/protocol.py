@@ -78,6 +78,7 @@ def _prompt(tokenizer: Any, first: Prompt, benchmark: Benchmark, settings: Setti
     return {
         "preset": settings.prompt,
         "shots": settings.shots,
+        "hints": settings.hints,
         "shots_from": benchmark.shots_from if settings.shots else None,
         "template_sha256": _sha256(str(template)) if template is not None else None,
         "templated": template is not None and not isinstance(first, str),

@@ -25,6 +25,7 @@ a model. Compare two results with `cli.py compare A B`.
 CHANGES = {
     "prompt": "prompt",
     "shots": "shots",
+    "hints": "hints",
     "samples": "samples",
     "temperature": "temperature",
     "top_p": "top_p",
@@ -89,6 +90,7 @@ def parser() -> PlainParser:
     made.section("protocol; each defaults to that of the benchmark or suite")
     add("--prompt", choices=list(PRESETS), help="how a problem is put")
     add("--shots", type=number(int, 0, 1000, "a whole number, 0 or more"), help="demonstrations before the problem")
+    add("--hints", metavar="RULE", help="knowledge points in the prompt: all, css, cbrs, …; default none")
     add("--samples", type=COUNT, help="completions per problem; the score is their mean, avg@n")
     add("--temperature", type=number(float, 0, inf, "a number, 0 or more"), help="0 decodes greedily")
     add("--top-p", type=number(float, 1e-9, 1, "a probability above 0"), help="share of the probability sampled from")

@@ -58,7 +58,8 @@ def make_task(name: str, settings: Settings, options: Namespace, files: ModelFil
     """
     benchmark = load_benchmark(name, options.benchmark_dir, options.limit)
     say(f"{'benchmark':9} {benchmark.describe()}")
-    asked = build_preset(benchmark.dataset, settings.prompt, shots=settings.shots, shots_from=benchmark.shots_from)
+    bank, hints = benchmark.shots_from, settings.hints
+    asked = build_preset(benchmark.dataset, settings.prompt, shots=settings.shots, shots_from=bank, hints=hints)
     prompts = list(asked["prompt"])
     problems = [
         Problem(row["id"], render_prompt(prompt, tokenizer), row["answer"])

@@ -68,6 +68,32 @@ def test_a_perfect_answerer_scores_all_and_a_wrong_one_nothing(source, tmp_path,
     assert "by chance that is unlikely (5 %) only beyond 52.7 points" in capsys.readouterr().out  # 1 - 0.05^(1/4)
 
 
+def test_hints_are_given_only_if_asked_for(source, tmp_path, monkeypatch, capsys):
+    """A model that is right where its prompt has the hint: hint-free is the default, and a hinted score says so."""
+    hinted = [
+        {**row, "kp_list": ["Fit.", "Miss."], "css_kept_kp_index": [0] if i < 3 else []} for i, row in enumerate(ROWS)
+    ]
+    source.write_text("".join(json.dumps({"id": f"m{i}", **row}) + "\n" for i, row in enumerate(hinted)))
+    asked = []
+
+    def write(i, request):
+        asked.append(request.prompt)
+        right = "## Hint\n1. Fit.\n" in request.prompt + "\n"
+        return Completion(rf"\boxed{{{ROWS[i]['answer'] if right else 77}}}", 5, False)
+
+    scripted(monkeypatch, write)
+    (plain,) = run(tmp_path / "plain", source)
+    assert plain["score"] == 0.0
+    assert not any("Fit." in prompt for prompt in asked)
+    (css,) = run(tmp_path / "css", source, "--hints", "css", "--prompt", "knowrl")
+    assert (css["score"], css["metric"]) == (0.75, "avg@1, css hints")
+    (everything,) = run(tmp_path / "all", source, "--hints", "all", "--prompt", "plain")
+    assert everything["score"] == 1.0
+    with pytest.raises(UserError, match="hints here are one of none, all, css, met 'cbs'"):
+        evaluate.main(["--benchmark", str(source), "--hints", "cbs", "--output-dir", str(tmp_path / "no")])
+    assert not (tmp_path / "no").exists()
+
+
 def test_several_samples_give_their_mean_pass_at_k_and_the_majority(source, tmp_path, monkeypatch):
     """Problem i is right in its first i of 4 samples: avg@4 is (0+1+2+3)/16; pass@2 is (0 + 1/2 + 5/6 + 1)/4."""
     counts = [0, 0, 0, 0]

@@ -85,7 +85,8 @@ def test_hints_belong_to_the_problem_in_every_prompt_style(rows):
 
 def test_hints_change_the_prompt_and_nothing_else(rows):
     hinted = build_prompts(rows, "boxed", hints="all")
-    assert hinted.remove_columns("prompt").to_list() == rows.to_list()
+    assert hinted.remove_columns(["prompt", "hint_count"]).to_list() == rows.to_list()
+    assert hinted["hint_count"] == [len(points) for points in rows["kp_list"]]
 
 
 def test_hints_of_rows_without_points_are_refused(rows):
