@@ -44,6 +44,9 @@ def parse(argv: Sequence[str]) -> Settings:
     model = _peek(argv, "model_name_or_path") or recipe.values.get("model_name_or_path")
     if model is None or Path(model).resolve() == embedded.MODEL:
         shipped = {"model_name_or_path": str(embedded.MODEL), **read_recipe(str(RECIPES / "embedded.yaml")).values}
+        own = RECIPES / f"embedded-{parser.method}.yaml"  # with its data: of no use for other problems
+        if own.is_file() and not (_peek(argv, "dataset_name") or recipe.values.get("dataset_name")):
+            shipped |= read_recipe(str(own)).values
         parser.add_layer(shipped, dict.fromkeys(shipped, "embedded recipe"))
     parser.add_recipe(recipe)
     try:
