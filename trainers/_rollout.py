@@ -1,4 +1,4 @@
-"""The seam: the only file that touches private parts of TRL's GRPOTrainer (1.16).
+"""The seam: with its other layers `_rollout_*.py`, all that touches private parts of TRL's GRPOTrainer (1.16).
 
 TRL turns rewards into advantages in the middle of one long method, without a hook. So this class remembers what went
 in (the gathered rewards, the lengths), lets TRL do everything, and then replaces entries of the batch that TRL
@@ -14,7 +14,6 @@ from typing import Any, Literal, cast
 import torch
 from accelerate.utils import gather_object
 from torch import Tensor
-from trl import GRPOTrainer
 from typing_extensions import override
 
 from trainers._batch import Rows, drop_groups, hint_counts, replace_advantages, require_groups, weight_groups
@@ -26,9 +25,10 @@ from trainers._generation import group_metrics, hint_metrics, show_generation
 from trainers._policy_pass import trl_passes_first
 from trainers._policy_tokens import PolicyTokensMixin
 from trainers._resampling import Resampler, log_resampling, other_problems, require_resamplable
+from trainers._rollout_resume import ResumableTrainer
 
 
-class RolloutTrainer(PolicyTokensMixin, GRPOTrainer):
+class RolloutTrainer(PolicyTokensMixin, ResumableTrainer):
     """TRL's GRPOTrainer with advantages from `group_advantages`; it keeps no state of its own between steps."""
 
     args: RolloutConfig

@@ -6,7 +6,7 @@
 ε_high is 0.28, and 0.26 after 2,590 of 2,960 steps. The mean is over all tokens of the step, and groups without reward
 spread are drawn anew (DAPO).
 
-Source: the KnowRL-Nemotron-1.5B model card and arXiv 2604.12627, and the authors' repository; DAPO is arXiv 2503.14476.
+Source: the KnowRL-Nemotron-1.5B model card and arXiv 2604.12627; DAPO is arXiv 2503.14476.
 
 Hints are columns of the data (`--hints css`), made by `cli.py knowledge`; they stand in training prompts alone, and
 the model is measured without. `--delta 3` is the dual clip of verl. Where verl adds 1e-6 to σ, TRL adds 1e-4: at

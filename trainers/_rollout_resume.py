@@ -1,0 +1,52 @@
+"""The seam's part about restarts: what TRL's trainer forgets of its state goes into its checkpoints and comes back."""
+
+from typing import Any
+
+from trl import GRPOTrainer
+from typing_extensions import override
+
+from trainers._checkpoint import Checkpoint, EpochSampler, load_rollouts
+from trainers._config import RolloutConfig
+
+
+class ResumableTrainer(GRPOTrainer):
+    """TRL's GRPOTrainer, which goes on from its checkpoints as if it had not been stopped."""
+
+    args: RolloutConfig
+    _making: Checkpoint | None = None
+
+    @override
+    def train(self, resume_from_checkpoint=None, *args, **kwargs):
+        """Train, or go on; a checkpoint of another number of processes raises ValueError."""
+        if isinstance(resume_from_checkpoint, str):
+            rollouts = load_rollouts(resume_from_checkpoint, self.accelerator)
+            self._step = rollouts.get("step", 0)
+            self._buffered_inputs = rollouts.get("buffered")
+            for name, values in rollouts.get("metrics", {}).items():
+                self._metrics["train"][name] = list(values)
+        return super().train(resume_from_checkpoint, *args, **kwargs)
+
+    @override
+    def _get_train_sampler(self, dataset=None):
+        return EpochSampler(super()._get_train_sampler(dataset), lambda: int((self.state.epoch or 0.0) + 1e-9))
+
+    @override
+    def _get_output_dir(self, trial):
+        return str(self._making.partial) if self._making is not None else super()._get_output_dir(trial)
+
+    @override
+    def _save_checkpoint(self, model, trial):
+        self._making = Checkpoint(super()._get_output_dir(trial), self.state.global_step, self.accelerator)
+        try:
+            super()._save_checkpoint(model, trial)
+            self._making.add(self._rollout_state())
+            self._making.finish(self.state, self.args.save_total_limit)
+        finally:
+            self._making = None
+
+    def _rollout_state(self) -> dict[str, Any]:
+        """Where the run is within a generation, what is still to be trained on, and what is still to be logged."""
+        cycle = (self.args.steps_per_generation or 1) * self.num_iterations
+        buffered = self._buffered_inputs if self._step % cycle else None
+        metrics = {name: list(values) for name, values in self._metrics["train"].items()}
+        return {"step": self._step, "buffered": buffered, "metrics": metrics}
