@@ -47,7 +47,7 @@ def parse_points(reply: str) -> list[str]:
     >>> parse_points('Sure: ```json\n[{"knowledge_point": "A.", "key_considerations": "B."},]\n```')
     ['**Knowledge Point**: A.\n   **Key Considerations**: B.']
     """
-    text = _answer_of(reply)
+    text = without_thoughts(reply)
     found = [point for value in _values(text) for point in _points_in(value)]
     begun = len(re.findall(r'"knowledge[_ ]points?"\s*:\s*"', text, re.IGNORECASE))
     if begun > len(found):
@@ -79,7 +79,7 @@ def parse_verdict(reply: str) -> tuple[str, ...]:
     ('numbers',)
     """
     wanted = set(JUDGED)
-    for value in _values(_answer_of(reply)):
+    for value in _values(without_thoughts(reply)):
         if isinstance(value, dict) and wanted <= {str(key).lower() for key in value}:
             judged = {str(key).lower(): _truth(told) for key, told in value.items()}
             unclear = [key for key in JUDGED if judged[key] is None]
@@ -91,7 +91,12 @@ def parse_verdict(reply: str) -> tuple[str, ...]:
     )
 
 
-def _answer_of(reply: str) -> str:
+def without_thoughts(reply: str) -> str:
+    """Return what a reply says after its thoughts in `<think>`.
+
+    Raises:
+        ReplyError: It ends within them.
+    """
     text = _THOUGHT.sub("", reply)
     if "<think>" in text:
         raise ReplyError(

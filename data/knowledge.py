@@ -15,7 +15,7 @@ from data._knowledge_records import (
     record_of,
     split_point,
 )
-from data._knowledge_replies import ReplyError, parse_points, parse_verdict
+from data._knowledge_replies import ReplyError, parse_points, parse_verdict, without_thoughts
 from data._leakage import Leak, duplicates, leaks
 from data._oracle import AccuracyOracle, base_sweep
 from data._selection import (
@@ -70,4 +70,5 @@ __all__ = [
     "selection_report",
     "split_point",
     "with_hints",
+    "without_thoughts",
 ]
