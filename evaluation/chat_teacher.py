@@ -120,13 +120,10 @@ class ChatTeacher:
         body[self._limit_name] = max_tokens
         answer = self._ask("/chat/completions", body)
         text, usage = answer["choices"][0]["message"].get("content"), answer.get("usage") or {}
-        counts = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")]
-        return Reply(self._clean(text or ""), *(count if isinstance(count, int) else None for count in counts))
+        return Reply(self._clean(text or ""), usage.get("prompt_tokens"), usage.get("completion_tokens"))
 
     def _ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        return ask_json(
-            self._url + path, body, timeout=self._timeout, headers=self._headers, clean=self._clean
-        )
+        return ask_json(self._url + path, body, timeout=self._timeout, headers=self._headers, clean=self._clean)
 
     def _pause(self, attempt: int, retry_after: str = "") -> float:
         """Seconds to wait: as the server says, else twice as long each time, a little by chance."""
