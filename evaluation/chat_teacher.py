@@ -44,7 +44,6 @@ class ChatTeacher:
         forms = {key, escaped, escaped.replace("/", r"\/"), urllib.parse.quote(key, safe="")}
         self._secrets = sorted(forms, key=len, reverse=True) if len(key) >= SHORTEST_SECRET else []
         self._limit_name = "max_tokens"
-        self._wait_unit = 1.0
 
     def check(self, temperature: float, max_tokens: int) -> None:
         """Ask for a word, with the parameters of later questions.
@@ -107,11 +106,11 @@ class ChatTeacher:
                 else:
                     raise UserError(self._told(str(error))) from None
                 last = str(error)
-            except (OSError, ValueError, LookupError, TypeError) as error:
+            except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
                 last, pause = self._clean(f"{error}" or type(error).__name__), self._pause(attempt)
             if pause > MOST_PATIENCE:
                 raise UserError(self._told(f"{last} (it asks to wait {pause:.0f} seconds)"))
-            if attempt + 1 < ATTEMPTS and stop.wait(pause * self._wait_unit):
+            if attempt + 1 < ATTEMPTS and self._wait(pause, stop):
                 break
         raise UserError(self._told(f"{last} (asked {attempt + 1} times)"))
 
@@ -128,6 +127,10 @@ class ChatTeacher:
     def _pause(self, attempt: int, retry_after: str = "") -> float:
         """Seconds to wait: as the server says, else twice as long each time, a little by chance."""
         return seconds_of(retry_after) or min(LONGEST_WAIT, 2.0**attempt) * random.uniform(0.75, 1.25)
+
+    def _wait(self, seconds: float, stop: threading.Event) -> bool:
+        """Wait, and return whether the others have stopped meanwhile."""
+        return stop.wait(seconds)
 
     def _clean(self, text: str) -> str:
         for secret in self._secrets:
