@@ -117,5 +117,6 @@ def _replies(missing: dict[Key, Ask], options: Namespace, teacher: Teacher) -> I
         Question(missing[key].messages, sample_seed(options.seed, f"{key.id} {key.stage} {key.point}", key.attempt))
         for key in keys
     ]
-    for place, reply in teacher.replies(questions, options.temperature, options.max_tokens):
-        yield keys[place], reply
+    if questions:  # where all are on record, no model is loaded
+        for place, reply in teacher.replies(questions, options.temperature, options.max_tokens):
+            yield keys[place], reply
