@@ -16,6 +16,7 @@ from data._knowledge_records import (
     split_point,
 )
 from data._knowledge_replies import ReplyError, parse_points, parse_verdict, without_thoughts
+from data._leak_answer import formulas
 from data._leakage import Leak, duplicates, leaks
 from data._oracle import AccuracyOracle, base_sweep
 from data._selection import (
@@ -51,6 +52,7 @@ __all__ = [
     "duplicates",
     "extract_prompt",
     "format_point",
+    "formulas",
     "harmless_points",
     "hint_section",
     "interactions",

@@ -5,7 +5,6 @@ replies on record lead to the same end as fresh ones.
 """
 
 from collections.abc import Callable, Generator, Iterable, Mapping
-from functools import cache
 from typing import NamedTuple, TypeVar
 
 from commands.extracting.outcome import Outcome, Point
@@ -17,6 +16,7 @@ from data.knowledge import (
     ReplyError,
     duplicates,
     extract_prompt,
+    formulas,
     judge_prompt,
     leaks,
     parse_points,
@@ -90,7 +90,7 @@ def _objections(
 ) -> Generator[list[Ask], list[Reply], dict[int, list[Leak]]]:
     """What speaks against points: the checks, and of those that pass them the judge."""
     task = outcome.task
-    equal = cache(lambda gold, met: verify([gold], [f"\\boxed{{{met}}}"]) == [1.0])
+    equal = _equal(task.answer, texts.values())
     found = {
         place: leaks(text, task.problem, task.answer, outcome.solution, equal=equal) for place, text in texts.items()
     }
@@ -102,6 +102,19 @@ def _objections(
         else:
             found[place] = [Leak(f"judged {kind}", JUDGED[kind]) for kind in verdict]
     return found
+
+
+def _equal(answer: str, texts: Iterable[str]) -> Callable[[str, str], bool]:
+    """Return what tells whether a formula equals the answer; those of the texts are compared at once, side by side."""
+    met = list({formula for text in texts for formula in formulas(text)})
+    verdicts = dict(zip(met, verify([answer] * len(met), [f"\\boxed{{{one}}}" for one in met]), strict=True))
+
+    def equal(gold: str, formula: str) -> bool:
+        if formula not in verdicts:
+            (verdicts[formula],) = verify([gold], [f"\\boxed{{{formula}}}"])
+        return verdicts[formula] == 1.0
+
+    return equal
 
 
 def _rewrite(outcome: Outcome, judged: bool) -> Generator[list[Ask], list[Reply], None]:
