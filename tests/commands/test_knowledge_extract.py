@@ -350,6 +350,7 @@ def questions(server):
     return Counter(json.dumps(body["messages"]) for _, _, body in server.asked if "OK." not in str(body["messages"]))
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_it_ends_in_the_same_bytes_and_asks_nothing_twice(tmp_path, monkeypatch):
     data = write(tmp_path / "d.jsonl", [problem(n) for n in range(30)])
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
