@@ -140,7 +140,7 @@ def test_replies_before_a_failure_count(waits):
         (Fault(401, "bad key"), "401 bad key.*valid key.*--teacher-key-env"),
         (Fault(404, "no such model"), "404 no such model.*--teacher-url.*it has teacher-1, teacher-2"),
         (Fault(400, "max_tokens is too large"), "400 max_tokens is too large.*--teacher"),
-        (Fault(307, "", (("Location", "http://elsewhere.invalid/"),)), "307"),
+        (Fault(302, "", (("Location", "http://elsewhere.invalid/"),)), "302"),
     ],
     ids=["401", "404", "400", "redirect"],
 )
@@ -149,7 +149,7 @@ def test_an_endpoint_that_cannot_be_asked_is_told_at_once(fault, told, waits):
         with pytest.raises(UserError, match=told):
             ChatTeacher(server.url, "m", KEY).check(0.5, 7)
         assert (len(server.asked), waits) == (1, [])
-        assert "elsewhere" not in str(server.paths)
+        assert set(server.paths) <= {"/v1/models"}
 
 
 def test_an_endpoint_that_lists_no_models_will_do():
