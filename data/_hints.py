@@ -68,7 +68,7 @@ def hinted_problems(dataset: datasets.Dataset, hints: str, style: str = "repo") 
         style: A name in `HINT_STYLES`.
 
     Raises:
-        DataError: The columns are missing, or a row has no points or wrong places.
+        DataError: The columns are missing, or a row has no list of points or wrong places.
     """
     if hints == "none":
         hint_section([], style)  # a wrong style is told even where it does not matter

@@ -31,7 +31,7 @@ class KnowledgeRecord:
     Attributes:
         problem: The problem.
         answer: Its gold answer.
-        points: The points' texts, K of them, in their order.
+        points: The points' texts, K of them, in their order; () for a problem that has none.
         kept: For each rule the places in `points` that it keeps, ascending; () where it keeps none.
     """
 
@@ -73,8 +73,8 @@ def knowledge_records(dataset: datasets.Dataset) -> list[KnowledgeRecord]:
     """Read the records of a dataset, such as `load_problems(...).dataset`, and check them.
 
     Raises:
-        DataError: The columns are missing, or a row has no points, places outside its list or out of order, or texts
-            of kept points that are not those of the list.
+        DataError: The columns are missing, or a row has no list of points, places outside its list or out of order, or
+            texts of kept points that are not those of the list.
     """
     needed = [name for name in ("problem", "answer", POINTS_COLUMN) if name not in dataset.column_names]
     if needed:
@@ -159,10 +159,10 @@ def split_point(point: str) -> tuple[str, str]:
 
 
 def _points(cell: Any, where: str) -> tuple[str, ...]:
-    if not isinstance(cell, list | tuple) or not cell:
+    if not isinstance(cell, list | tuple):
         met = "nothing" if cell is None else repr(cell)[:60]
         raise DataError(
-            f"{POINTS_COLUMN} must hold the knowledge points of a problem, a list of at least one text, but "
+            f"{POINTS_COLUMN} must hold the knowledge points of a problem, a list of texts, [] for none, but "
             f"{where} has {met}. Leave the row out, extract points for it, or ask for no hints."
         )
     for place, point in enumerate(cell):

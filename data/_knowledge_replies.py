@@ -21,6 +21,9 @@ _COMMANDS = re.compile(
     r"(?:begin|beta|bar|big|binom|bmod|boxed|bullet|bot|bigcup|bigcap|frac|forall|flat|ne|neq|nu|nabla|not|neg|nmid|notin|"
     r"right|rho|rangle|rceil|rfloor|rm|root|times|theta|tan|tau|text|tfrac|to|top|triangle|tilde|u[a-z]+)(?![a-z])"
 )
+_NOTHING = re.compile(
+    r"^\s*(?:```(?:json)?)?\s*\[\s*\]\s*(?:```)?\s*$", re.MULTILINE
+)  # an empty list on a line of its own
 _ITEM = re.compile(r"^[ \t]*(?:\d+[.)]|[-*•])[ \t]+(?=\S)", re.MULTILINE)
 _PARAGRAPH_END = re.compile(r"\n[ \t]*\n(?!\s*\*\*Key)")
 
@@ -39,7 +42,7 @@ def parse_points(reply: str) -> list[str]:
         reply: All that the teacher wrote; thoughts in `<think>` are skipped.
 
     Returns:
-        The points; none only where the reply is an empty list.
+        The points; none only where the reply is an empty list, with words around it or not.
 
     Raises:
         ReplyError: There are none, or some were begun and cannot be read, as in a reply that was cut off.
@@ -47,7 +50,7 @@ def parse_points(reply: str) -> list[str]:
     >>> parse_points('Sure: ```json\n[{"knowledge_point": "A.", "key_considerations": "B."},]\n```')
     ['**Knowledge Point**: A.\n   **Key Considerations**: B.']
     """
-    text = _answer_of(reply)
+    text = without_thoughts(reply)
     found = [point for value in _values(text) for point in _points_in(value)]
     begun = len(re.findall(r'"knowledge[_ ]points?"\s*:\s*"', text, re.IGNORECASE))
     if begun > len(found):
@@ -55,9 +58,9 @@ def parse_points(reply: str) -> list[str]:
             f"{begun} knowledge points were begun but {len(found)} can be read: the JSON is cut off or broken. The "
             f"reply ends in {reply[-60:]!r}. Allow more tokens, or ask again."
         )
-    if re.fullmatch(r"(?:\s|```(?:json)?)*\[\s*\](?:\s|```)*", text):
-        return []
     found = found or [_released(item) for item in _listed(text)]
+    if not found and _NOTHING.search(text):
+        return []
     if not found:
         raise ReplyError(
             f"a reply must hold knowledge points, a JSON list or a numbered one, but none was found in "
@@ -79,7 +82,7 @@ def parse_verdict(reply: str) -> tuple[str, ...]:
     ('numbers',)
     """
     wanted = set(JUDGED)
-    for value in _values(_answer_of(reply)):
+    for value in _values(without_thoughts(reply)):
         if isinstance(value, dict) and wanted <= {str(key).lower() for key in value}:
             judged = {str(key).lower(): _truth(told) for key, told in value.items()}
             unclear = [key for key in JUDGED if judged[key] is None]
@@ -91,7 +94,12 @@ def parse_verdict(reply: str) -> tuple[str, ...]:
     )
 
 
-def _answer_of(reply: str) -> str:
+def without_thoughts(reply: str) -> str:
+    """Return what a reply says after its thoughts in `<think>`.
+
+    Raises:
+        ReplyError: It ends within them.
+    """
     text = _THOUGHT.sub("", reply)
     if "<think>" in text:
         raise ReplyError(

@@ -16,7 +16,8 @@ from data._knowledge_records import (
     record_of,
     split_point,
 )
-from data._knowledge_replies import ReplyError, parse_points, parse_verdict
+from data._knowledge_replies import ReplyError, parse_points, parse_verdict, without_thoughts
+from data._leak_answer import formulas
 from data._leakage import Leak, duplicates, leaks
 from data._oracle import AccuracyOracle, base_sweep
 from data._selection import (
@@ -52,6 +53,7 @@ __all__ = [
     "duplicates",
     "extract_prompt",
     "format_point",
+    "formulas",
     "harmless_points",
     "hint_section",
     "interactions",
@@ -72,4 +74,5 @@ __all__ = [
     "selection_report",
     "split_point",
     "with_hints",
+    "without_thoughts",
 ]

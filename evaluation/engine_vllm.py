@@ -1,14 +1,12 @@
 """Engines that use vLLM: in this process, or a server that is running somewhere."""
 
-import json
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 from typing import Any
 
 from errors import UserError
+from evaluation._http import ask_json
 from evaluation.sampling import Completion, Request, Sampling, prompt_ids
 
 AT_ONCE = 256
@@ -86,7 +84,7 @@ class ServerEngine:
         self._url, self._model, self.batch_size = url.rstrip("/").removesuffix("/v1"), model, batch_size
         self._tokenizer = tokenizer
         try:
-            served = [entry["id"] for entry in self._ask("/v1/models", timeout=20)["data"]]
+            served = [entry["id"] for entry in ask_json(f"{self._url}/v1/models", timeout=20)["data"]]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"--server {url} must be a running vLLM server (vllm serve {model}): {error}. Start it, or leave "
@@ -119,7 +117,7 @@ class ServerEngine:
             "min_p": 0.0,
         }
         try:
-            answer = self._ask("/v1/completions", body, timeout=self.patience)
+            answer = ask_json(f"{self._url}/v1/completions", body, timeout=self.patience)
             choice = answer["choices"][0]
             length = answer["usage"]["completion_tokens"]
         except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
@@ -128,13 +126,3 @@ class ServerEngine:
                 "same command again once it answers."
             ) from error
         return Completion(choice["text"], length, choice["finish_reason"] == "length")
-
-    def _ask(self, path: str, body: dict[str, Any] | None = None, *, timeout: float) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self._url + path, data, {"Content-Type": "application/json"})
-        try:
-            with urllib.request.urlopen(request, timeout=timeout) as reply:
-                return json.load(reply)
-        except urllib.error.HTTPError as error:
-            told = " ".join(error.read(500).decode(errors="replace").split())
-            raise OSError(f"{error.code} {told}") from error

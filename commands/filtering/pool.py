@@ -46,8 +46,8 @@ def prepare(options: Namespace) -> Pool:
     """
     files = ModelFiles(options.model, options.revision, options.trust_remote_code, "--model")
     tokenizer = files.tokenizer()
-    source, dataset = _load(options)
-    reasons = _unusable(dataset)
+    source, dataset = load(options)
+    reasons = unusable(dataset)
     kept = dataset.select([i for i in range(len(dataset)) if i not in reasons])
     if not len(kept):
         raise UserError(f"no problem of {options.dataset} can be sampled: {next(iter(reasons.values()))}.")
@@ -59,7 +59,7 @@ def prepare(options: Namespace) -> Pool:
     say_block("example", example_lines(asked[0], tokenizer))
     places = {row: i for i, row in enumerate(dataset["row"])}
     reasons |= {places[row]: f"prompt over {limit} tokens" for row in long}
-    _say_set_aside(reasons, dataset)
+    say_set_aside(reasons, dataset)
     set_aside = [
         {**{name: dataset[i][name] for name in ("row", "problem", "answer")}, "reason": reason}
         for i, reason in sorted(reasons.items())
@@ -71,7 +71,7 @@ def prepare(options: Namespace) -> Pool:
     return Pool(problems, rows, set_aside, source, tokenizer, files)
 
 
-def _load(options: Namespace) -> tuple[Problems, datasets.Dataset]:
+def load(options: Namespace) -> tuple[Problems, datasets.Dataset]:
     """The source, and as many of its problems as were asked for; says what was found."""
     source = load_problems(
         options.dataset,
@@ -94,7 +94,7 @@ def _room(files: ModelFiles, completion: int) -> int:
     return 1024 if positions is None or positions <= completion else min(1024, positions - completion)
 
 
-def _unusable(dataset: datasets.Dataset) -> dict[int, str]:
+def unusable(dataset: datasets.Dataset) -> dict[int, str]:
     """Why a problem is set aside, by its place: of equal problems the first stays, unless their answers differ."""
     golds = list(dataset["answer"])
     reasons = {i: "its answer cannot be read" for i, good in enumerate(golds_are_parsable(golds)) if not good}
@@ -111,7 +111,8 @@ def _unusable(dataset: datasets.Dataset) -> dict[int, str]:
     return reasons
 
 
-def _say_set_aside(reasons: dict[int, str], dataset: datasets.Dataset) -> None:
+def say_set_aside(reasons: dict[int, str], dataset: datasets.Dataset) -> None:
+    """Say how many problems are set aside for which reason."""
     kinds: dict[str, list[int]] = defaultdict(list)
     for i, reason in sorted(reasons.items()):
         kinds[reason.partition(" as row")[0]].append(dataset[i]["row"])

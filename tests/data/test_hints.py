@@ -94,9 +94,16 @@ def test_hints_of_rows_without_points_are_refused(rows):
         build_prompts(rows.remove_columns("kp_list"), hints="all")
     with pytest.raises(DataError, match="one of none, all, css, met 'cbrs'"):
         build_prompts(rows, hints="cbrs")
+    missing = rows.remove_columns("kp_list").add_column("kp_list", [["A.", "B."], None])
+    with pytest.raises(DataError, match="but row 9 has nothing"):
+        build_prompts(missing, hints="css")
+
+
+def test_a_problem_without_points_is_asked_without_hints(rows):
     empty = rows.remove_columns("kp_list").add_column("kp_list", [["A.", "B."], []])
-    with pytest.raises(DataError, match=r"but row 9 has \[\]"):
-        build_prompts(empty, hints="css")
+    first, second = build_prompts(empty, "boxed", hints="all")["prompt"]
+    assert "2. B." in first[-1]["content"]
+    assert second == build_prompts(rows, "boxed")["prompt"][1]
 
 
 def test_wrong_places_of_another_rule_do_not_matter(rows):

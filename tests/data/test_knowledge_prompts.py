@@ -137,6 +137,8 @@ def test_a_reply_without_points_is_refused_with_what_was_met(reply, message):
 
 def test_an_empty_list_is_a_reply():
     assert parse_points("[]") == parse_points("```json\n[ ]\n```") == []
+    assert parse_points("Nothing general remains:\n\n```json\n[]\n```\nI hope this helps.") == []
+    assert parse_points("1. The interval is closed.\n\n[]") == ["The interval is closed."]
 
 
 GENERAL = dict.fromkeys(JUDGED, False)

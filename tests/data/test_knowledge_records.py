@@ -70,7 +70,6 @@ def test_the_one_selection_of_a_training_file_is_called_kept():
     ("change", "message"),
     [
         ({"kp_list": None}, "row 7 has nothing"),
-        ({"kp_list": []}, r"row 7 has \[\]"),
         ({"kp_list": "One."}, "row 7 has 'One.'"),
         ({"kp_list": ["One.", " ", "Two."]}, r"number 1 \(from 0\) of row 7 is ' '"),
         ({"kp_list": ["One.", None, "Two."]}, "of row 7 is None"),
@@ -90,9 +89,16 @@ def test_a_wrong_row_is_named_with_what_was_met(change, message):
 
 
 def test_a_row_is_named_by_its_place_in_the_source():
-    dataset = datasets.Dataset.from_list([{**ROW, "row": 4}, {**ROW, "row": 9, "kp_list": []}])
+    dataset = datasets.Dataset.from_list([{**ROW, "row": 4}, {**ROW, "row": 9, "kp_list": None}])
     with pytest.raises(DataError, match="but row 9 has"):
         knowledge_records(dataset)
+
+
+def test_a_problem_may_have_no_points_and_then_nothing_is_kept():
+    record = record_of({"problem": "P?", "kp_list": [], "css_kept_kp_index": []})
+    assert record.selected("all") == record.selected("css") == ()
+    with pytest.raises(DataError, match="css_kept_kp_index of row 7"):
+        record_of({"problem": "P?", "kp_list": [], "css_kept_kp_index": [0]}, "row 7")
 
 
 def test_missing_columns_are_named():

@@ -1,0 +1,72 @@
+"""JSON over HTTP, as servers of models speak it."""
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from typing_extensions import override
+
+MOST_TOLD = 500
+"""Characters of a server's complaint that are passed on."""
+
+
+class RefusedError(OSError):
+    """The server answered with an error.
+
+    Attributes:
+        code: Of HTTP.
+        told: What it said, on one line.
+        retry_after: Its header of that name, "" where there is none.
+    """
+
+    def __init__(self, code: int, told: str, retry_after: str = ""):
+        super().__init__(f"{code} {told}")
+        self.code, self.told, self.retry_after = code, told, retry_after
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: it would take a key to another server."""
+
+    @override
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_Stay)
+
+
+def ask_json(
+    url: str,
+    body: Mapping[str, Any] | None = None,
+    *,
+    timeout: float,
+    headers: Mapping[str, str] | None = None,
+    clean: Callable[[str], str] = str,
+) -> Any:
+    """Send a question and read the answer.
+
+    Args:
+        url: Where to.
+        body: Posted as JSON; None to get.
+        timeout: In seconds, for each wait.
+        headers: Beside the type of the content.
+        clean: Takes what may not be told out of a complaint, before it is cut short.
+
+    Raises:
+        RefusedError: The server answered with an error.
+        OSError: There was no whole answer.
+        ValueError: It is not JSON.
+    """
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json", **(headers or {})})
+    try:
+        with _OPENER.open(request, timeout=timeout) as reply:
+            return json.load(reply)
+    except urllib.error.HTTPError as error:
+        told = " ".join(clean(error.read(1 << 16).decode(errors="replace")).split())
+        raise RefusedError(error.code, told[:MOST_TOLD], error.headers.get("Retry-After") or "") from error
+    except http.client.HTTPException as error:  # an answer that breaks off
+        raise OSError(f"the answer broke off ({type(error).__name__})") from error

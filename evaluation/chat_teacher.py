@@ -1,0 +1,169 @@
+"""A teacher behind an endpoint that speaks the chat-completions protocol of OpenAI, several questions at once."""
+
+import json
+import queue
+import random
+import threading
+import urllib.parse
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from errors import UserError, some_of
+from evaluation._http import RefusedError, ask_json
+from evaluation.teacher import Question, Reply
+
+ATTEMPTS = 7
+"""At one question; with waits of 1, 2, 4, … seconds in between that is about a minute."""
+LONGEST_WAIT = 60.0
+"""Seconds between two attempts, unless the server asks for more."""
+MOST_PATIENCE = 900.0
+"""Seconds that the server may ask to wait; beyond that it is better to come back."""
+SHORTEST_SECRET = 8
+"""Characters; shorter keys, such as "none" or "EMPTY", are placeholders, and words of many an answer."""
+_AGAIN = {408, 409, 425, 429}
+_THIS_QUESTION = {400, 413, 422}  # too long, or against the endpoint's policy: others may do
+
+
+class ChatTeacher:
+    """An endpoint.
+
+    Args:
+        url: Up to and with `/v1`, or as the provider names it; `/chat/completions` is put after it.
+        model: As the endpoint calls it.
+        key: Sent as bearer token, "" for none; never told in a message or a reply, even if the server echoes it.
+        concurrency: Questions under way at once.
+        timeout: Seconds that one answer may take.
+    """
+
+    def __init__(self, url: str, model: str, key: str = "", concurrency: int = 8, timeout: float = 600.0):
+        self._url, self._model, self._concurrency, self._timeout = url.rstrip("/"), model, concurrency, timeout
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        escaped = json.dumps(key)[1:-1]
+        forms = {key, escaped, escaped.replace("/", r"\/"), urllib.parse.quote(key, safe="")}
+        self._secrets = sorted(forms, key=len, reverse=True) if len(key) >= SHORTEST_SECRET else []
+        self._limit_name = "max_tokens"
+
+    def check(self, temperature: float, max_tokens: int) -> None:
+        """Ask for a word, with the parameters of later questions.
+
+        Raises:
+            UserError: The endpoint cannot be asked.
+        """
+        question = Question([{"role": "user", "content": "Reply with OK."}])
+        reply = self._answer(question, temperature, max_tokens, threading.Event())
+        if reply.refused:
+            raise UserError(self._told(reply.refused))
+
+    def replies(
+        self, questions: Sequence[Question], temperature: float, max_tokens: int
+    ) -> Iterator[tuple[int, Reply]]:
+        """Ask several at once; a question that the endpoint refuses by itself gets a refused reply.
+
+        The threads are daemons: whoever stops the command does not wait for answers under way.
+        """
+        todo: queue.SimpleQueue[int] = queue.SimpleQueue()
+        done: queue.SimpleQueue[tuple[int, Reply | Exception]] = queue.SimpleQueue()
+        for place in range(len(questions)):
+            todo.put(place)
+        stop = threading.Event()
+
+        def ask() -> None:
+            while not stop.is_set():
+                try:
+                    place = todo.get_nowait()
+                except queue.Empty:
+                    return
+                try:
+                    done.put((place, self._answer(questions[place], temperature, max_tokens, stop)))
+                except Exception as error:
+                    done.put((place, error))
+
+        for _ in range(min(self._concurrency, len(questions))):
+            threading.Thread(target=ask, daemon=True).start()
+        try:
+            for _ in questions:
+                place, reply = done.get()
+                if isinstance(reply, Exception):
+                    raise reply
+                yield place, reply
+        finally:
+            stop.set()
+
+    def _answer(self, question: Question, temperature: float, max_tokens: int, stop: threading.Event) -> Reply:
+        """Ask until there is an answer, or the attempts are used up."""
+        for attempt in range(ATTEMPTS):
+            try:
+                return self._once(question, temperature, max_tokens)
+            except RefusedError as error:
+                if error.code == 400 and "max_completion_tokens" in error.told and self._limit_name == "max_tokens":
+                    self._limit_name, pause = "max_completion_tokens", 0.0  # newer models of OpenAI
+                elif error.code in _THIS_QUESTION:
+                    return Reply("", refused=str(error))
+                elif error.code in _AGAIN or error.code >= 500:
+                    pause = self._pause(attempt, error.retry_after)
+                else:
+                    raise UserError(self._told(str(error))) from None
+                last = str(error)
+            except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+                last, pause = self._clean(f"{error}" or type(error).__name__), self._pause(attempt)
+            if pause > MOST_PATIENCE:
+                raise UserError(self._told(f"{last} (it asks to wait {pause:.0f} seconds)"))
+            if attempt + 1 < ATTEMPTS and self._wait(pause, stop):
+                break
+        raise UserError(self._told(f"{last} (asked {attempt + 1} times)"))
+
+    def _once(self, question: Question, temperature: float, max_tokens: int) -> Reply:
+        body = {"model": self._model, "messages": question.messages, "temperature": temperature}
+        body[self._limit_name] = max_tokens
+        answer = self._ask("/chat/completions", body)
+        text, usage = answer["choices"][0]["message"].get("content"), answer.get("usage") or {}
+        return Reply(self._clean(text or ""), usage.get("prompt_tokens"), usage.get("completion_tokens"))
+
+    def _ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        return ask_json(self._url + path, body, timeout=self._timeout, headers=self._headers, clean=self._clean)
+
+    def _pause(self, attempt: int, retry_after: str = "") -> float:
+        """Seconds to wait: as the server says, else twice as long each time, a little by chance."""
+        return seconds_of(retry_after) or min(LONGEST_WAIT, 2.0**attempt) * random.uniform(0.75, 1.25)
+
+    def _wait(self, seconds: float, stop: threading.Event) -> bool:
+        """Wait, and return whether the others have stopped meanwhile."""
+        return stop.wait(seconds)
+
+    def _clean(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "…")
+        return text
+
+    def _told(self, problem: str) -> str:
+        way_out = "Mend that, and give the same command again: replies on record are not asked for again."
+        if problem.startswith(("401", "403")):
+            way_out = "Put a valid key into the environment variable that --teacher-key-env names."
+        elif problem.startswith(("400", "404")):
+            way_out = f"Check --teacher-url (often it ends in /v1) and --teacher{self._served()}."
+        return self._clean(f"--teacher {self._model} at {self._url} does not answer: {problem.rstrip('.')}. {way_out}")
+
+    def _served(self) -> str:
+        """The models that there are, where the endpoint tells."""
+        try:
+            return f"; it has {some_of([entry['id'] for entry in self._ask('/models')['data']])}"
+        except (OSError, ValueError, LookupError, TypeError):
+            return ""
+
+
+def seconds_of(retry_after: str) -> float:
+    """Return what a header Retry-After asks to wait, in seconds or until a date; 0 where it cannot be read.
+
+    >>> seconds_of("7"), seconds_of("Thu, 01 Jan 1970 00:00:00 GMT"), seconds_of("soon")
+    (7.0, 0.0, 0.0)
+    """
+    try:
+        return max(0.0, float(retry_after))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return 0.0
