@@ -15,11 +15,13 @@ from commands.terminal.console import say
 from commands.training.problems import Task, prepare
 from commands.training.results import report
 from commands.training.run import choose_folder, claimed, open_record, recorded
+from commands.training.stop import Stop
 from commands.training.trainer import built_or_refused
 from data import render_prompt
 from evaluation.held_out import Measurement, measure
 from rewards import keep_offenders
 from runs.folder import RunFolder
+from runs.records import seconds_at
 from trainers import RolloutTrainer
 
 
@@ -42,7 +44,7 @@ def main(argv: Sequence[str]) -> None:
         torch.set_num_threads(1)  # too small a model to share; `accelerate launch` asks for every core
     task = prepare(settings)
     run = choose_folder(settings)
-    with claimed(run, settings):
+    with claimed(run, settings, task):
         trainer = built_or_refused(settings, task, run)
     say(f"model     {_described(trainer)}")
     say(f"run       {run.path}")
@@ -56,17 +58,21 @@ def main(argv: Sequence[str]) -> None:
 def _train(settings: Settings, trainer: RolloutTrainer, task: Task, run: RunFolder) -> None:
     """Measure, train, save, measure, report."""
     before = _measure(settings, trainer, task, "before")
+    checkpoint, stop = settings.trainer.resume_from_checkpoint, Stop(trainer.accelerator)
+    earlier = seconds_at(run, int(checkpoint.rpartition("-")[2])) if checkpoint else 0.0
     started = time.perf_counter()
+    trainer.add_callback(stop)
     try:
-        trainer.train(resume_from_checkpoint=settings.trainer.resume_from_checkpoint)
+        with stop.listening():
+            trainer.train(resume_from_checkpoint=checkpoint)
+        if stop.asked:
+            raise KeyboardInterrupt
     except KeyboardInterrupt:
         saved = run.last_checkpoint()
-        way_on = (
-            f"go on with --resume_from_checkpoint {saved}" if saved else "no checkpoint was due yet (--save_steps)"
-        )
-        say(f"\nstopped at step {trainer.state.global_step}; {way_on}")
+        way_on = f"the same command with --output_dir {run.path} goes on" if saved else "nothing was saved yet"
+        say(f"\nstopped at step {trainer.state.global_step}, saved {saved.name if saved else 'nowhere'}: {way_on}")
         raise
-    seconds = time.perf_counter() - started
+    seconds = earlier + time.perf_counter() - started
     trainer.save_model(str(run.final))  # before anything else can go wrong
     after = _measure(settings, trainer, task, "after")
     if trainer.accelerator.is_main_process:

@@ -14,6 +14,10 @@ except ImportError:  # Windows: no lock, so only a finished or started run is to
     fcntl = None  # type: ignore[assignment]
 
 
+WHOLE = "complete.json"
+"""The trainers write it last into a checkpoint."""
+
+
 class FolderTakenError(Exception):
     """Another process writes into this folder."""
 
@@ -97,8 +101,13 @@ class RunFolder(Folder):
 
     def last_checkpoint(self) -> Path | None:
         """The checkpoint written last, None where none was: after going back to one, a higher number may be older."""
-        found = list(self.checkpoints.glob("checkpoint-*[0-9]/trainer_state.json"))
+        found = list(self.checkpoints.glob(f"checkpoint-*[0-9]/{WHOLE}"))
         return max(found, key=lambda path: path.stat().st_mtime).parent if found else None
+
+    def torn_checkpoints(self) -> list[Path]:
+        """Those that were begun and not finished."""
+        begun = [path for path in self.checkpoints.glob("checkpoint-*[0-9]") if not (path / WHOLE).exists()]
+        return [*sorted(begun), *sorted(self.checkpoints.glob(".partial/checkpoint-*"))]
 
 
 def finite(value: Any) -> Any:

@@ -61,6 +61,13 @@ def read_completions(run: RunFolder, step: int) -> list[dict[str, Any]]:
     return []
 
 
+def seconds_at(run: RunFolder, step: int) -> float:
+    """How long a run had trained at a step, as far as it has recorded."""
+    return max(
+        (r.get("seconds", 0.0) for r in read_jsonl(run.metrics) if r.get("step", math.inf) <= step), default=0.0
+    )
+
+
 def forget_after(run: RunFolder, step: int) -> None:
     """Drop what a run wrote after this step: it goes on from there, and will write those steps again."""
     for path in (run.metrics, *run.completions.glob("*.jsonl")):

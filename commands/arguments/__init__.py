@@ -85,6 +85,10 @@ def _complete(settings: Settings) -> None:
             )
     if len(set(arguments.reward_funcs)) < len(arguments.reward_funcs):
         raise UserError(f"--reward_funcs takes each name once; found {' '.join(arguments.reward_funcs)}.")
+    if arguments.resume not in ("auto", "never"):
+        if config.resume_from_checkpoint not in (None, arguments.resume):
+            raise UserError("--resume and --resume_from_checkpoint name two checkpoints; give one of them.")
+        config.resume_from_checkpoint = arguments.resume
     if config.max_completion_length is None:
         raise UserError("--max_completion_length needs a number of tokens; found none.")
     if config.reward_weights is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from commands.arguments.settings import Settings
 from errors import UserError
+from runs.folder import WHOLE
 
 # name: (lowest, highest, whether the lowest itself is allowed)
 BOUNDS: dict[str, tuple[float, float, bool]] = {
@@ -74,7 +75,9 @@ def check_installed(settings: Settings) -> None:
     if config.eval_strategy != "no" and settings.arguments.eval_problems == 0:
         raise UserError(f"--eval_strategy {config.eval_strategy} needs held-out problems; found --eval_problems 0.")
     resume = config.resume_from_checkpoint
-    if resume and not (Path(resume) / "trainer_state.json").is_file():
+    if resume and not (Path(resume) / WHOLE).is_file():
+        torn = Path(resume).is_dir() and any(Path(resume).iterdir())
         raise UserError(
-            f"--resume_from_checkpoint takes a folder checkpoint-N that a run has written; {resume} is none."
+            f"--resume takes auto, never or a checkpoint-N that a run has written; {resume} "
+            + (f"is not whole: it has no {WHOLE}, which is written last. Name an earlier one." if torn else "is none.")
         )

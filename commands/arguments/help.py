@@ -26,7 +26,7 @@ OFTEN = {
     "logging": "output_dir logging_steps save_steps report_to num_completions_to_print",
     "hub": "push_to_hub hub_model_id",
 }
-SELDOM = {"system_prompt", "hint_style", "saved_prompts"}  # of ours; for --help-all
+SELDOM = {"system_prompt", "hint_style", "saved_prompts", "resume", "force"}  # of ours; for --help-all
 _TRL_NAMES = {"group_size": "num_generations"}
 
 

@@ -56,6 +56,11 @@ class TrainArguments:
     eval_problems: int = field(default=200, metadata={"help": "Held out, measured before and after; 0 for none."})
     eval_dataset_name: str | None = field(default=None, metadata={"help": "Default: out of the training problems."})
     eval_dataset_split: str | None = field(default=None, metadata={"help": "Default: out of the training problems."})
+    resume: str = field(
+        default="auto",
+        metadata={"help": "Go on with what the folder holds: auto, never, or a checkpoint."},
+    )
+    force: bool = field(default=False, metadata={"help": "Go on although settings or data differ."})
     sample_steps: int = field(
         default=20, metadata={"help": "A table of sampled completions every N steps; 0 for none."}
     )

@@ -55,7 +55,9 @@ def _status(run: RunFolder, record: dict[str, Any], metrics: list[dict[str, Any]
     if not free and said not in ("interrupted", "failed"):
         return "; ".join([said, *told]), ""
     saved = run.last_checkpoint()
-    way_on = f"to go on: --resume_from_checkpoint {saved}" if saved else "no checkpoint was due (--save_steps)"
+    way_on = (
+        f"to go on: --output_dir {run.path} and the same settings" if saved else "no checkpoint was due (--save_steps)"
+    )
     return "; ".join([said, *told]), way_on
 
 

@@ -11,7 +11,9 @@ from accelerate.utils import broadcast_object_list
 
 from commands.arguments.print_config import config_yaml
 from commands.arguments.settings import Settings
+from commands.terminal.console import say
 from commands.training.problems import Task
+from commands.training.resume import checkpoint_of, refusal
 from errors import UserError
 from runs.card import write_card
 from runs.environment import describe
@@ -42,16 +44,19 @@ def choose_folder(settings: Settings) -> RunFolder:
 
 
 @contextmanager
-def claimed(run: RunFolder, settings: Settings) -> Iterator[None]:
+def claimed(run: RunFolder, settings: Settings, task: Task) -> Iterator[None]:
     """Take the folder, and leave nothing behind in it when what follows is refused.
+
+    A run in it that has not finished goes on, from its last whole checkpoint, if `--resume` says so.
 
     Raises:
         UserError: It cannot be written, or holds another run.
     """
     missing = [path for path in (run.checkpoints, run.path, *run.path.parents) if not path.exists()]
     main = PartialState().is_main_process
-    refusal = _claim(run, settings) if main else None
-    (refusal,) = broadcast_object_list([refusal])
+    refusal, checkpoint = _claim(run, settings, task) if main else (None, None)
+    refusal, checkpoint = broadcast_object_list([refusal, checkpoint])
+    settings.trainer.resume_from_checkpoint = checkpoint
     try:
         if refusal:
             raise UserError(refusal)
@@ -65,26 +70,39 @@ def claimed(run: RunFolder, settings: Settings) -> Iterator[None]:
         raise
 
 
-def _claim(run: RunFolder, settings: Settings) -> str | None:
-    """Claim the folder; why not, where that is so."""
-    continued = settings.trainer.resume_from_checkpoint
-    goes_on = continued is not None and run.checkpoints.resolve() in Path(continued).resolve().parents
+def _claim(run: RunFolder, settings: Settings, task: Task) -> tuple[str | None, str | None]:
+    """Claim the folder. Returns why not, where that is so, and the checkpoint that the run goes on from."""
+    checkpoint = settings.trainer.resume_from_checkpoint
+    goes_on = checkpoint is not None and run.checkpoints.resolve() in Path(checkpoint).resolve().parents
     new = "Name a new folder, or leave --output_dir out for one below outputs/."
-    if run.run.exists() and not goes_on:
-        saved = run.last_checkpoint()
-        if run.read().get("status") not in ("running", "interrupted", "failed"):
-            return f"--output_dir {run.path} holds the results of a finished run, which another would overwrite. {new}"
-        way_on = f"Go on from it with --resume_from_checkpoint {saved}, or name" if saved else "Name"
-        return f"--output_dir {run.path} holds a run that has not finished. {way_on}{new.removeprefix('Name')}"
+    if run.run.exists():
+        if not goes_on and run.read().get("status") not in ("running", "interrupted", "failed"):
+            told = f"--output_dir {run.path} holds the results of a finished run, which another would overwrite. {new}"
+            return told, None
+        if not goes_on and settings.arguments.resume == "never":
+            told = (
+                f"--output_dir {run.path} holds a run that has not finished. Leave --resume never out to go on, or n"
+            )
+            return told + new[1:], None
+        if not goes_on and checkpoint is not None:
+            return f"--resume {checkpoint} is no checkpoint of the run in {run.path}. {new}", None
     try:
         run.claim()
     except FolderTakenError:
-        return f"--output_dir {run.path} is being written by another run. {new}"
+        return f"--output_dir {run.path} is being written by another run. {new}", None
     except (FileExistsError, NotADirectoryError):
-        return f"--output_dir {run.path} must be a folder that can be written; it is a file. Name another."
+        return f"--output_dir {run.path} must be a folder that can be written; it is a file. Name another.", None
     except OSError as error:
-        return f"--output_dir {run.path} must be a folder that can be written: {error.strerror}. Name another."
-    return None
+        told = f"--output_dir {run.path} must be a folder that can be written: {error.strerror}. Name another."
+        return told, None
+    if not run.run.exists() or not run.config.exists():
+        return None, checkpoint
+    found = checkpoint or checkpoint_of(run)
+    told = (
+        f"goes on after step {str(found).rpartition('-')[2]}" if found else "had no checkpoint yet, and begins again"
+    )
+    say(f"resume    the run in {run.path} {told}")
+    return refusal(run, settings, task), str(found) if found else None
 
 
 def open_record(run: RunFolder, settings: Settings, task: Task, argv: Sequence[str]) -> None:

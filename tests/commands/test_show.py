@@ -241,12 +241,12 @@ def test_a_killed_run_is_read_to_its_torn_line_and_says_how_to_go_on(folder, sho
     path = folder(record=KILLED, metrics=METRICS[:4], held_out=None, torn='{"step": 5, "reward": "é'[:-1])
     for step in (2, 4):
         (path / "checkpoints" / f"checkpoint-{step}").mkdir(parents=True)
-        (path / "checkpoints" / f"checkpoint-{step}" / "trainer_state.json").write_text("{}")
+        (path / "checkpoints" / f"checkpoint-{step}" / "complete.json").write_text("{}")
     told, code = show(aged(path, 3 * 3600))
     flat = " ".join(told.split())
     assert code == 0
     assert "probably killed: recorded as running, but nothing was written for 3.0h; step 4 of 6" in flat
-    assert f"\nto go on: --resume_from_checkpoint {path}/checkpoints/checkpoint-4\n" in told  # whole, to be copied
+    assert f"\nto go on: --output_dir {path} and the same settings\n" in told
     assert "samples of step 5" in told
     assert "not there (yet): held-out results" in told
 

@@ -97,7 +97,8 @@ def test_the_last_checkpoint_is_the_one_written_last_that_is_whole(tmp_path):
     for age, name in enumerate(("checkpoint-9", "checkpoint-100", "checkpoint-11", "checkpoint-old")):
         (run.checkpoints / name).mkdir(parents=True)
         if name != "checkpoint-11":
-            state = run.checkpoints / name / "trainer_state.json"
+            state = run.checkpoints / name / "complete.json"
             state.write_text("{}")
             os.utime(state, (1e9 - age, 1e9 - age))
     assert run.last_checkpoint() == run.checkpoints / "checkpoint-9"
+    assert run.torn_checkpoints() == [run.checkpoints / "checkpoint-11"]

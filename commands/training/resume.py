@@ -1,0 +1,62 @@
+"""Going on: from which checkpoint a run in a folder continues, and why it may not."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from commands.arguments.print_config import config_yaml
+from commands.arguments.settings import Settings
+from commands.terminal.console import say
+from commands.training.problems import Task
+from runs.folder import RunFolder
+
+# What a run shows, keeps and pushes, but not what it computes.
+BESIDE = {
+    "output_dir", "resume", "force", "resume_from_checkpoint", "save_steps", "save_strategy", "save_total_limit",
+    "logging_steps", "sample_steps", "saved_prompts", "report_to", "run_name", "push_to_hub", "hub_model_id",
+    "hub_strategy", "hub_private_repo", "disable_tqdm", "log_completions", "num_completions_to_print",
+    "log_unique_prompts", "watchdog_minutes", "allow_truncated",
+}  # fmt: skip
+
+
+def checkpoint_of(run: RunFolder) -> Path | None:
+    """The newest whole checkpoint; says which are torn."""
+    for path in run.torn_checkpoints():
+        say(f"resume    {path.name} was not finished, and is passed over")
+    return run.last_checkpoint()
+
+
+def refusal(run: RunFolder, settings: Settings, task: Task) -> str | None:
+    """Why the run in a folder cannot go on as it is asked to now; None if it can."""
+    differing = sorted(_differences(run, settings, task))
+    if not differing or settings.arguments.force:
+        return None
+    return (
+        f"--output_dir {run.path} holds a run that has not finished, with other settings: {'; '.join(differing)}. "
+        "Give the same ones to go on with it, --force true to go on in spite of that, or another --output_dir for a "
+        "new run."
+    )
+
+
+def _differences(run: RunFolder, settings: Settings, task: Task) -> list[str]:
+    """Settings and data that are not those of the run, each with both values."""
+    before, now = _settings(run.config.read_text(encoding="utf-8")), _settings(config_yaml(settings))
+    found = [
+        f"{name} was {_shown(before, name)}, now {_shown(now, name)}"
+        for name in {*before, *now} - BESIDE
+        if before.get(name) != now.get(name)
+    ]
+    data = run.read().get("data") or {}
+    for name in ("fingerprint", "problems"):
+        if name in data and data[name] != task.description[name]:
+            found.append(f"the data's {name} was {str(data[name])[:12]}, now {str(task.description[name])[:12]}")
+    return found
+
+
+def _settings(config: str) -> dict[str, Any]:
+    return yaml.safe_load(config) or {}
+
+
+def _shown(settings: dict[str, Any], name: str) -> str:
+    return repr(settings[name]) if name in settings else "left at its default"

@@ -1,0 +1,190 @@
+"""Stopped by whatever, a run goes on with the same command, and ends as if it had not been stopped."""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import commands.train
+from errors import UserError
+from runs.folder import RunFolder
+from runs.records import read_completions, read_jsonl
+
+ROOT = Path(__file__).parents[2]
+STEPS = 9
+# Two steps on each generation, so that half of the checkpoints lie within one; 48 problems make three epochs.
+RUN = [
+    "--method", "grpo", "--max_steps", str(STEPS), "--logging_steps", "1", "--eval_problems", "0",
+    "--sample_steps", "0", "--per_device_train_batch_size", "64", "--max_problems", "16",
+    "--max_completion_length", "48", "--disable_tqdm", "true",
+]  # fmt: skip
+SAVING = ["--save_strategy", "steps", "--save_steps", "1"]
+
+
+def begin(folder, *more):
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "cli.py"), "train", *RUN, *more, "--output_dir", str(folder)],
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_for_step(process, folder, step):
+    deadline = time.monotonic() + 120
+    while len(read_jsonl(RunFolder(folder).metrics)) < step:
+        assert process.poll() is None, process.stdout.read()[-2000:]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def weights(folder):
+    return load_file(RunFolder(folder).final / "model.safetensors")
+
+
+def same_end(folder, straight):
+    """Weights bit for bit, every step logged once, and what was logged of it."""
+    assert all(torch.equal(value, weights(straight)[name]) for name, value in weights(folder).items())
+    logs = [
+        [(row["step"], row["loss"], row.get("reward")) for row in read_jsonl(RunFolder(path).metrics) if "loss" in row]
+        for path in (folder, straight)
+    ]
+    assert logs[0] == logs[1]
+    assert [step for step, *_ in logs[0]] == list(range(1, STEPS + 1))
+    for step in (1, 5, STEPS):
+        assert read_completions(RunFolder(folder), step) == read_completions(RunFolder(straight), step)
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """The run without a stop."""
+    folder = tmp_path_factory.mktemp("straight") / "run"
+    commands.train.main([*RUN, "--output_dir", str(folder)])
+    return folder
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_the_same_command_goes_on(number, straight, tmp_path):
+    folder = tmp_path / "run"
+    process = begin(folder)
+    wait_for_step(process, folder, 2)
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, out
+    saved = RunFolder(folder).last_checkpoint()
+    reached = int(saved.name.split("-")[1])
+    assert 2 <= reached < STEPS
+    assert f"stopped at step {reached}, saved {saved.name}: the same command with --output_dir {folder} goes on" in out
+    assert RunFolder(folder).read()["status"] == "interrupted"
+    begun = RunFolder(folder).read()["started"]
+    commands.train.main([*RUN, "--output_dir", str(folder)])
+    same_end(folder, straight)
+    record = RunFolder(folder).read()
+    assert (record["status"], record["started"]) == ("finished", begun)
+
+
+def test_a_second_ctrl_c_leaves_at_once(tmp_path):
+    process = begin(tmp_path / "run", "--per_device_train_batch_size", "512", "--max_problems", "200")
+    deadline = time.monotonic() + 120
+    for line in process.stdout:
+        assert time.monotonic() < deadline
+        if line.startswith("run  "):
+            break
+    time.sleep(3)
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in out
+
+
+def killed_at_random(folder, draw, kills):
+    """Kill a run so many times, at moments of its saving and training alike, and let it end."""
+    for _ in range(kills):
+        process = begin(folder, *SAVING)
+        time.sleep(draw.uniform(5, 14))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    out, _ = begin(folder, *SAVING).communicate(timeout=300)
+    return out
+
+
+def test_kill_9_loses_nothing_but_the_steps_since_the_last_checkpoint(straight, tmp_path):
+    """Two kills here; `benchmarks/kills.py` has twenty."""
+    folder = tmp_path / "run"
+    process = begin(folder, *SAVING)
+    wait_for_step(process, folder, 3)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    reached = int(RunFolder(folder).last_checkpoint().name.split("-")[1])
+    assert reached >= 2
+    (RunFolder(folder).checkpoints / f"checkpoint-{reached + 1}").mkdir(exist_ok=True)  # as of one torn by a copy
+    out = killed_at_random(folder, random.Random(1), 1)
+    told = re.findall(r"goes on after step (\d+)", out)
+    if told:  # else the run ended before it could be killed once more
+        assert int(told[0]) >= reached
+    same_end(folder, straight)
+
+
+def test_a_run_without_a_checkpoint_begins_again(straight, tmp_path, capsys):
+    folder = tmp_path / "run"
+    process = begin(folder)
+    wait_for_step(process, folder, 2)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    commands.train.main([*RUN, "--output_dir", str(folder)])
+    assert "had no checkpoint yet, and begins again" in capsys.readouterr().out
+    same_end(folder, straight)
+
+
+def stopped(path):
+    """A folder as an unfinished run of these settings leaves it, and its bytes."""
+    run = RunFolder(path)
+    commands.train.main([*RUN, *SAVING, "--max_steps", "2", "--output_dir", str(path)])
+    run.update(status="interrupted")
+    return {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+def test_other_settings_and_other_data_are_refused_by_name(tmp_path):
+    before = stopped(tmp_path / "run")
+    again = [*RUN, *SAVING, "--max_steps", "2", "--output_dir", str(tmp_path / "run")]
+    other = ["--learning_rate", "0.1", "--max_problems", "17", "--beta", "0.1"]
+    told = r"beta was left at its default, now 0\.1; learning_rate was 0\.0003, now 0\.1; max_problems was 16, now 17"
+    with pytest.raises(UserError, match=told):
+        commands.train.main([*again, *other])
+    assert {file: file.read_bytes() for file in (tmp_path / "run").rglob("*") if file.is_file()} == before
+    commands.train.main([*again, "--max_steps", "3", "--force", "true", "--logging_steps", "2"])
+    assert RunFolder(tmp_path / "run").read()["steps"] == 3
+
+
+def test_data_that_changed_under_its_name_is_refused(tmp_path):
+    problems = [{"problem": f"What is {i}+1?", "answer": str(i + 1)} for i in range(16)]
+    path = tmp_path / "mine.jsonl"
+    asked = [*RUN, *SAVING, "--max_steps", "1", "--dataset_name", str(path), "--output_dir", str(tmp_path / "run")]
+    path.write_text("".join(json.dumps(row) + "\n" for row in problems))
+    commands.train.main(asked)
+    RunFolder(tmp_path / "run").update(status="failed")
+    path.write_text("".join(json.dumps(row) + "\n" for row in reversed(problems)))
+    with pytest.raises(UserError, match=r"the data's fingerprint was [0-9a-f]{12}, now [0-9a-f]{12}"):
+        commands.train.main(asked)
+
+
+def test_a_torn_checkpoint_is_refused_where_it_is_named(tmp_path):
+    torn = tmp_path / "checkpoint-3"
+    torn.mkdir()
+    (torn / "trainer_state.json").write_text("{}")
+    with pytest.raises(UserError, match=r"is not whole: it has no complete\.json"):
+        commands.train.main([*RUN, "--resume", str(torn)])
+    with pytest.raises(UserError, match="name two checkpoints"):
+        commands.train.main([*RUN, "--resume", str(torn), "--resume_from_checkpoint", str(tmp_path)])
