@@ -23,6 +23,7 @@ from data._selection import (
     Rule,
     cbrs,
     css,
+    css_candidates,
     css_plan,
     css_subsets,
     harmless_points,
@@ -30,7 +31,14 @@ from data._selection import (
     max_score,
     random_subset,
 )
-from data._selection_report import JointRemoval, interactions, joint_removal, select_all, selection_report
+from data._selection_report import (
+    JointRemoval,
+    interactions,
+    joint_removal,
+    select_all,
+    selection_report,
+    selection_table,
+)
 
 __all__ = [
     "AccuracyOracle",
@@ -46,6 +54,7 @@ __all__ = [
     "base_sweep",
     "cbrs",
     "css",
+    "css_candidates",
     "css_plan",
     "css_subsets",
     "duplicates",
@@ -68,6 +77,7 @@ __all__ = [
     "rewrite_prompt",
     "select_all",
     "selection_report",
+    "selection_table",
     "split_point",
     "with_hints",
 ]
