@@ -3,7 +3,7 @@
 from argparse import Namespace
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 
 from commands.filtering.pool import Pool
 from commands.sample_record import keep_samples, read_samples
@@ -61,10 +61,7 @@ def work(
     zone = Zone(options.samples, options.low, options.high)
     recorded = {(sample.id, sample.index): sample for sample in read_samples(folder)}
     sampling = Sampling(options.max_new_tokens, options.temperature, options.top_p, options.top_k)
-
-    def keep(new: list[Sample]) -> None:
-        keep_samples(folder, process, new, texts=options.keep_completions)
-
+    keep = partial(keep_samples, folder, process, texts=options.keep_completions)
     drawing = Drawing(engine, sampling, options.seed, recorded, keep)
     found = Progress()
     counts: list[tuple[int, int]] = []

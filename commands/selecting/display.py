@@ -87,7 +87,8 @@ class Bar:
             max(0, self._cost[f"samples_{end}"] - self._recorded) * seconds / samples / self._processes
             for end in ("at_least", "at_most")
         ]
-        say(f"time      {samples} samples took {seconds:.1f} s: {_duration(ends[0])} to {_duration(ends[1])} for all")
+        least, most = map(_duration, ends)
+        say(f"time      a batch of {samples} took {seconds:.1f} s: {least} to {most} for all")
 
 
 def tell(summary: dict[str, Any], options: Namespace, path: Path) -> None:

@@ -7,6 +7,7 @@ the samples of the stages before alone: a run that was killed goes on with the s
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from commands.sample_record import keep_samples, read_samples
 from commands.selecting.choice import Grades, Subset, choose, deeper, sweep
@@ -110,11 +111,7 @@ def work(
     process, processes = share
     recorded = {(sample.id, sample.index): sample for sample in read_samples(folder)}
     sampling = Sampling(options.max_new_tokens, options.temperature, options.top_p, options.top_k)
-
-    def keep(new: list[Sample]) -> None:
-        keep_samples(folder, process, new)
-
-    drawing = Drawing(engine, sampling, options.seed, recorded, keep)
+    drawing = Drawing(engine, sampling, options.seed, recorded, partial(keep_samples, folder, process))
     study = Study(options, tokenizer, drawing, lambda samples: report(samples, 0))
     for number, block in enumerate(blocks):
         if number % processes == process:
