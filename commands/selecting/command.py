@@ -49,8 +49,8 @@ def main(argv: Sequence[str]) -> None:
 def _draw(options: Namespace, pool: Pool, pointed: list[Pointed], folder: SampleFolder, state: PartialState) -> None:
     """Draw what is missing; the first process stays until all have finished."""
     cost = account(options, pointed)
-    say_price(cost, options, len(pointed), sum(len(one.points) for one in pointed))
     recorded = len(folder.read_samples()) if state.is_main_process else 0
+    say_price(cost, options, len(pointed), sum(len(one.points) for one in pointed), recorded)
     bar = Bar(cost, len(pointed), recorded, state.num_processes, state.is_main_process)
     blocks = plan_blocks(options, pointed)
     share = (state.process_index, state.num_processes)

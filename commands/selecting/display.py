@@ -16,7 +16,7 @@ from evaluation.drawing import Sample
 from evaluation.sampling import Engine
 
 
-def say_price(cost: dict[str, int], options: Namespace, problems: int, points: int) -> None:
+def say_price(cost: dict[str, int], options: Namespace, problems: int, points: int, recorded: int) -> None:
     """What it will take, before anything is sampled."""
     lines = [
         f"{problems:,} problems with {points / problems:.1f} points each: none, all and all but each one, "
@@ -32,6 +32,8 @@ def say_price(cost: dict[str, int], options: Namespace, problems: int, points: i
     lines.append(f"in all {cost['samples_at_least']:,} to {cost['samples_at_most']:,} samples")
     if options.stop_when_solved:
         lines[-1] += ", fewer where problems are solved without points"
+    if recorded:
+        lines.append(f"{recorded:,} samples are on record")
     say_block("cost", lines)
 
 

@@ -25,7 +25,7 @@ def write_report(summary: dict[str, Any], folder: SampleFolder) -> None:
         f"{summary['problems']:,} problems, {summary['samples']} samples with each subset. {ABOUT}",
         rules,
         "![accuracy against number of points](accuracy.png)",
-        *[f"* {' '.join(note.split())}" for note in notes(summary)],
+        "\n".join(f"* {' '.join(note.split())}" for note in notes(summary)),
         "How many of a problem's points are kept:",
         kept,
         *([JOINT, *joint] if joint else []),

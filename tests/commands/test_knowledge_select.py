@@ -258,6 +258,12 @@ def test_the_result_is_a_data_set_that_goes_on(select, tmp_path):
         assert list(loaded["mine"]) == [3] * len(PLANTED)
 
 
+def test_one_problem_has_no_error(select, tmp_path, capsys):
+    select(tmp_path, "--limit", "1")
+    assert re.search(r"^css +\d+\.\d % +– +", capsys.readouterr().out, re.MULTILINE)
+    assert json.loads((tmp_path / "report.json").read_text())["rules"][0]["error"] is None
+
+
 MISTAKES = {
     "rule": (["--rule", "cs"], "takes max-score, s-loo, t-loo, cbrs, css, random; found 'cs'. Did you mean 'css'?"),
     "runs": (["--samples", "12", "--runs", "8"], "Give one of --runs 1, 2, 3, 4, 6, 12, or --samples 16."),
