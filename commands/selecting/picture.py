@@ -39,7 +39,7 @@ def draw_accuracies(rows: Sequence[dict[str, Any]], title: str, flattered: bool,
     axes = figure.subplots()
     for row in rows:
         colour, shape = MARKS[row["rule"]]
-        size = 12 if shape == "*" else 8
+        size = {"*": 12, "P": 14}.get(shape, 8)  # max-score, often where cbrs is, shows behind it
         axes.errorbar(
             row["points"],
             row["accuracy"],
