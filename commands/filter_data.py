@@ -3,7 +3,6 @@
 import time
 from argparse import Namespace
 from collections.abc import Sequence
-from typing import Any
 
 from accelerate import PartialState
 
@@ -15,7 +14,7 @@ from commands.filtering.picture import draw_histogram
 from commands.filtering.pool import Pool, prepare
 from commands.filtering.result import assemble, write
 from commands.filtering.work import last_block, plan_blocks, work
-from commands.sample_record import begin, default_folder, model_question
+from commands.sample_record import begin, default_folder, sampling_question
 from commands.terminal.console import say
 from runs.samples import SampleFolder
 
@@ -29,7 +28,7 @@ def main(argv: Sequence[str]) -> None:
     state, options = started(parse, argv)
     pool = prepare(options)
     check_hub(options)
-    asked = _question(options, pool)
+    asked = sampling_question(options, pool.source.fingerprint)  # the zone is asked of the samples, and may change
     folder = SampleFolder(
         options.output_dir or default_folder("filter", options, asked, options.dataset), "filter.json"
     )
@@ -41,13 +40,6 @@ def main(argv: Sequence[str]) -> None:
         _draw(options, pool, folder, state)
         if state.is_main_process:
             _finish(options, pool, folder)
-
-
-def _question(options: Namespace, pool: Pool) -> dict[str, Any]:
-    """What samples depend on; the zone and when to stop are asked of the samples, and may change."""
-    names = ("prompt_style", "system_prompt", "temperature", "top_p", "top_k", "max_new_tokens")
-    data = {"data": options.dataset, "fingerprint": pool.source.fingerprint}
-    return {**model_question(options), **data, **{name: getattr(options, name) for name in names}}
 
 
 def _draw(options: Namespace, pool: Pool, folder: SampleFolder, state: PartialState) -> None:

@@ -3,17 +3,20 @@
 import hashlib
 import json
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import datasets
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
 from errors import UserError
+from evaluation.drawing import Sample
 from runs.environment import describe
-from runs.folder import FolderTakenError
+from runs.folder import FolderTakenError, write_lines
 from runs.samples import SampleFolder
 from runs.status import now, status_kept
 
@@ -55,6 +58,39 @@ def model_question(options: Namespace) -> dict[str, Any]:
         "dtype": options.dtype,
         "seed": options.seed,
     }
+
+
+def sampling_question(options: Namespace, fingerprint: str) -> dict[str, Any]:
+    """What samples of a data set's problems depend on: model, problems, prompt, and how is sampled."""
+    names = ("prompt_style", "system_prompt", "temperature", "top_p", "top_k", "max_new_tokens")
+    data = {"data": options.dataset, "fingerprint": fingerprint}
+    return {**model_question(options), **data, **{name: getattr(options, name) for name in names}}
+
+
+def read_samples(folder: SampleFolder) -> Iterable[Sample]:
+    """The samples on record."""
+    for record in folder.read_samples():
+        yield Sample(**{name: record[name] for name in Sample.__dataclass_fields__ if name in record})
+
+
+def keep_samples(folder: SampleFolder, process: int, samples: Sequence[Sample], *, texts: bool = False) -> None:
+    """Write the grades of samples down, and if asked their texts."""
+    left_out = {"transcript", "calls"} | (set() if texts else {"text"})
+    records = [asdict(sample) for sample in samples]
+    folder.append(process, [{name: r[name] for name in r if name not in left_out} for r in records])
+
+
+def write_data_set(folder: SampleFolder, name: str, rows: list[dict[str, Any]]) -> None:
+    """Write rows twice as a data set, as lines of JSON and as a folder with Parquet; no rows, no Parquet."""
+    write_lines(folder.path / f"{name}.jsonl", rows)
+    target = folder.path / name / "train.parquet"
+    if not rows:
+        target.unlink(missing_ok=True)
+        return
+    target.parent.mkdir(exist_ok=True)
+    part = target.with_name(".train.parquet")
+    datasets.Dataset.from_list(rows).to_parquet(part)
+    part.replace(target)
 
 
 def _weights(model: str) -> str | None:

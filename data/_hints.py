@@ -76,8 +76,8 @@ def hinted_problems(dataset: datasets.Dataset, hints: str, style: str = "repo") 
     names = dataset.column_names
     if POINTS_COLUMN not in names:
         raise DataError(
-            f"hints={hints!r} needs knowledge points in a column {POINTS_COLUMN}, a list of texts in each row; the "
-            f"columns are {some_of(names)}. Take a data set that has points, or ask for hints='none'."
+            f"hints are made of knowledge points in a column {POINTS_COLUMN}, a list of texts in each row; the "
+            f"columns are {some_of(names)}. Take a data set that has points, or make some with `knowledge extract`."
         )
     rules = rule_columns(names)
     if hints != "all" and hints not in rules:

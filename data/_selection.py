@@ -79,11 +79,16 @@ def css(
         most_optional: Of C only so many are tried, those whose removal scores highest.
         prefer: Where ties go, "fewer" or "more".
     """
+    return best_of(oracle, css_candidates(oracle, near=near, most_optional=most_optional), prefer)
+
+
+def css_candidates(oracle: AccuracyOracle, *, near: float = 0.0, most_optional: int = MOST_OPTIONAL) -> list[Subset]:
+    """Return what CSS chooses from, distinct; only the base sweep is measured for it."""
     removed, optional = css_plan(oracle, near=near, most_optional=most_optional)
     candidates = [frozenset[int](), oracle.everything]
     if removed:
         candidates += [oracle.everything - removed - chosen for chosen in _subsets(optional)]
-    return best_of(oracle, candidates, prefer)
+    return list(dict.fromkeys(candidates))
 
 
 def css_plan(

@@ -1,6 +1,6 @@
 """What selection rules did to a set of problems, and how often pruning two points at once misleads."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -109,7 +109,8 @@ def selection_report(
         seed: Of the rule "random".
 
     Returns:
-        Rows with `rule`, `accuracy` (mean over problems) and `points` (mean number kept).
+        Rows with `rule`, `accuracy` (mean over problems), `points` (mean number kept) and `none_correct` (share of
+        problems without any right sample).
 
     Raises:
         ValueError: There is no problem or no such rule, or judges and oracles differ in number.
@@ -117,9 +118,26 @@ def selection_report(
     judges = oracles if judges is None else judges
     if not oracles or len(judges) != len(oracles):
         raise ValueError(f"each problem needs one oracle and one judge, met {len(oracles)} and {len(judges)}")
+    return selection_table({rule: select_all(oracles, rule, seed=seed) for rule in rules}, judges)
+
+
+def selection_table(
+    kept: Mapping[str, Sequence[Iterable[int]]], judges: Sequence[AccuracyOracle]
+) -> list[dict[str, Any]]:
+    """Return accuracy and number of points for selections that are there already.
+
+    Args:
+        kept: For each rule what it keeps of each problem.
+        judges: One oracle for each problem, which accuracy is read from.
+
+    Returns:
+        Rows as of `selection_report`, and `none_correct`: the share of problems that no sample of the judge solves.
+    """
     rows = []
-    for rule in rules:
-        kept = select_all(oracles, rule, seed=seed)
-        accuracy = fmean(judge(subset) for judge, subset in zip(judges, kept, strict=True))
-        rows.append({"rule": rule, "accuracy": accuracy, "points": fmean(map(len, kept))})
+    for rule, subsets in kept.items():
+        chosen = [frozenset(subset) for subset in subsets]
+        accuracies = [judge(subset) for judge, subset in zip(judges, chosen, strict=True)]
+        none_correct = fmean(accuracy == 0 for accuracy in accuracies)
+        row = {"rule": rule, "accuracy": fmean(accuracies), "points": fmean(map(len, chosen))}
+        rows.append({**row, "none_correct": none_correct})
     return rows

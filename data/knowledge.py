@@ -25,6 +25,7 @@ from data._selection import (
     Rule,
     cbrs,
     css,
+    css_candidates,
     css_plan,
     css_subsets,
     harmless_points,
@@ -32,7 +33,14 @@ from data._selection import (
     max_score,
     random_subset,
 )
-from data._selection_report import JointRemoval, interactions, joint_removal, select_all, selection_report
+from data._selection_report import (
+    JointRemoval,
+    interactions,
+    joint_removal,
+    select_all,
+    selection_report,
+    selection_table,
+)
 
 __all__ = [
     "AccuracyOracle",
@@ -48,6 +56,7 @@ __all__ = [
     "base_sweep",
     "cbrs",
     "css",
+    "css_candidates",
     "css_plan",
     "css_subsets",
     "duplicates",
@@ -72,6 +81,7 @@ __all__ = [
     "rewrite_prompt",
     "select_all",
     "selection_report",
+    "selection_table",
     "split_point",
     "with_hints",
     "without_thoughts",

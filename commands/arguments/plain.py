@@ -46,7 +46,8 @@ class PlainParser(argparse.ArgumentParser):
 
     @override
     def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message[0].upper()}{message[1:].rstrip('.')}.")
+        message = message.rstrip(".")
+        raise UserError(f"{message[0].upper()}{message[1:]}{'' if message.endswith('?') else '.'}")
 
 
 def _with_hyphens(part: str) -> str:

@@ -70,7 +70,8 @@ def tell(summary: dict[str, Any], options: Namespace, path: Path) -> None:
         say(f"          {line}")
     say(f"result    {path}: counts.jsonl, learnable.jsonl, learnable/, histogram.png")
     if summary["kept"]:
-        say(f"train     accelerate launch cli.py train --method lpro \\\n              {train_options(options, path)}")
+        way_on = train_options(options, path / "learnable")
+        say(f"train     accelerate launch cli.py train --method lpro \\\n              {way_on}")
 
 
 LABELS = {"learnable": "learnable", "too_easy": "too easy", "too_hard": "too hard"}
@@ -113,9 +114,9 @@ def count_label(bar: float) -> str:
     return f"{bar:,.1f}" if 0 < bar < 10 and bar != round(bar) else f"{bar:,.0f}"
 
 
-def train_options(options: Namespace, path: Path) -> str:
-    """Options of `train` with which the zone is the one that was measured."""
-    parts = ["--dataset_name", str(path / "learnable")]
+def train_options(options: Namespace, dataset: Path) -> str:
+    """Options of `train` with which the model samples as it was measured."""
+    parts = ["--dataset_name", str(dataset)]
     if not options.embedded:
         parts += ["--model_name_or_path", options.model]
         if options.revision:

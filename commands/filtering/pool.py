@@ -38,8 +38,8 @@ class Pool:
     files: ModelFiles
 
 
-def prepare(options: Namespace) -> Pool:
-    """Load, check and word the problems; says what was done.
+def prepare(options: Namespace, *, hints: str = "none", hint_style: str = "repo") -> Pool:
+    """Load, check and word the problems, with the hints that are asked for; says what was done.
 
     Raises:
         UserError, DataError: The model's name or the data cannot work, or no problem is left.
@@ -54,7 +54,15 @@ def prepare(options: Namespace) -> Pool:
     if options.max_prompt_length is None:
         options.max_prompt_length = _room(files, options.max_new_tokens)
     style, limit = options.prompt_style, options.max_prompt_length
-    asked, long = worded(kept, tokenizer, style=style, system=options.system_prompt, max_prompt_length=limit)
+    asked, long = worded(
+        kept,
+        tokenizer,
+        style=style,
+        system=options.system_prompt,
+        max_prompt_length=limit,
+        hints=hints,
+        hint_style=hint_style,
+    )
     files.check_context(asked["prompt"], tokenizer, options.max_new_tokens, "--max-new-tokens")
     say_block("example", example_lines(asked[0], tokenizer))
     places = {row: i for i, row in enumerate(dataset["row"])}

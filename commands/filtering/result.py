@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import datasets
-
 from commands.filtering.pool import Pool
-from commands.filtering.work import last_block, plan_blocks, read_samples, rights
+from commands.filtering.work import last_block, plan_blocks, rights
+from commands.sample_record import read_samples, write_data_set
 from data import PassRates, Zone, expected_draws
 from evaluation.drawing import Sample
 from runs.folder import write_lines
@@ -128,12 +127,4 @@ def write(result: Result, pool: Pool, folder: SampleFolder) -> None:
     """Write all of it, each file whole or not at all."""
     write_lines(folder.path / "counts.jsonl", result.counts)
     write_lines(folder.path / "set_aside.jsonl", pool.set_aside)
-    write_lines(folder.path / "learnable.jsonl", result.kept)
-    target = folder.path / "learnable" / "train.parquet"
-    if not result.kept:
-        target.unlink(missing_ok=True)
-        return
-    target.parent.mkdir(exist_ok=True)
-    part = target.with_name(".train.parquet")
-    datasets.Dataset.from_list(result.kept).to_parquet(part)
-    part.replace(target)
+    write_data_set(folder, "learnable", result.kept)

@@ -2,11 +2,11 @@
 
 from argparse import Namespace
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
-from functools import cache
-from typing import Any
+from dataclasses import dataclass, field
+from functools import cache, partial
 
 from commands.filtering.pool import Pool
+from commands.sample_record import keep_samples, read_samples
 from data import PassRates, Zone, certain_draws
 from evaluation.drawing import Drawing, MoreSamples, Problem, Sample, blocks_of
 from evaluation.sampling import Engine, Sampling
@@ -61,7 +61,8 @@ def work(
     zone = Zone(options.samples, options.low, options.high)
     recorded = {(sample.id, sample.index): sample for sample in read_samples(folder)}
     sampling = Sampling(options.max_new_tokens, options.temperature, options.top_p, options.top_k)
-    drawing = Drawing(engine, sampling, options.seed, recorded, lambda new: _keep(folder, process, new, options))
+    keep = partial(keep_samples, folder, process, texts=options.keep_completions)
+    drawing = Drawing(engine, sampling, options.seed, recorded, keep)
     found = Progress()
     counts: list[tuple[int, int]] = []
     for number, block in enumerate(plan_blocks(options, pool)):
@@ -112,21 +113,9 @@ def last_block(folder: SampleFolder, blocks: int, wanted: int | None) -> int | N
     return blocks - 1
 
 
-def read_samples(folder: SampleFolder) -> Iterable[Sample]:
-    """The samples on record."""
-    for record in folder.read_samples():
-        yield Sample(**{name: record[name] for name in Sample.__dataclass_fields__ if name in record})
-
-
 def rights(samples: Iterable[Sample]) -> int:
     """How many are right."""
     return sum(sample.correct is True for sample in samples)
-
-
-def _keep(folder: SampleFolder, process: int, samples: list[Sample], options: Namespace) -> None:
-    left_out = {"transcript", "calls"} | (set() if options.keep_completions else {"text"})
-    records: list[dict[str, Any]] = [asdict(sample) for sample in samples]
-    folder.append(process, [{name: r[name] for name in r if name not in left_out} for r in records])
 
 
 def _count(found: Progress, drawn: int, report: Callable[[Progress], None]) -> None:

@@ -90,7 +90,7 @@ def test_hints_change_the_prompt_and_nothing_else(rows):
 
 
 def test_hints_of_rows_without_points_are_refused(rows):
-    with pytest.raises(DataError, match=r"hints='all' needs knowledge points in a column kp_list.*hints='none'"):
+    with pytest.raises(DataError, match=r"knowledge points in a column kp_list.*the columns are problem, "):
         build_prompts(rows.remove_columns("kp_list"), hints="all")
     with pytest.raises(DataError, match="one of none, all, css, met 'cbrs'"):
         build_prompts(rows, hints="cbrs")

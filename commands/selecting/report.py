@@ -1,0 +1,42 @@
+"""The page about a selection: its tables, how it was made, and what they can be taken for."""
+
+from typing import Any
+
+from commands.selecting.display import notes, tables
+from runs.folder import write_whole
+from runs.samples import SampleFolder
+
+ABOUT = """\
+Accuracy is the mean over problems of the share of right samples; ± is its standard error over problems. \
+"none correct" is the share of problems that no sample solves."""
+JOINT = """\
+Points each harmless to remove alone, removed together: how often that is worse than removing one of them, and by how \
+much then. Both are read off the samples that found the points harmless, which flatters single removals."""
+
+
+def write_report(summary: dict[str, Any], folder: SampleFolder) -> None:
+    """Write the page from the record and the summary."""
+    record = folder.read()
+    asked = record["question"]
+    model = "the embedded model" if asked["model"] == "embedded" else asked["model"]
+    rules, kept, *joint = (markdown(table) for table in tables(summary))
+    parts = [
+        f"# Knowledge points of {asked['data']}, selected for {model}",
+        f"{summary['problems']:,} problems, {summary['samples']} samples with each subset. {ABOUT}",
+        rules,
+        "![accuracy against number of points](accuracy.png)",
+        "\n".join(f"* {' '.join(note.split())}" for note in notes(summary)),
+        "How many of a problem's points are kept:",
+        kept,
+        *([JOINT, *joint] if joint else []),
+        "## How it was made",
+        f"```\n{record['command']}\n```",
+        "\n".join(f"* {name}: {value}" for name, value in asked.items() if value is not None),
+    ]
+    write_whole(folder.path / "report.md", "\n\n".join(parts) + "\n")
+
+
+def markdown(table: list[list[str]]) -> str:
+    """A table in Markdown."""
+    head, *rows = (f"| {' | '.join(row)} |" for row in table)
+    return "\n".join([head, "|" + "---|" * len(table[0]), *rows])
