@@ -15,7 +15,7 @@ from data._presets import PRESETS, STOP_STRINGS, Prompt, build_preset
 from data._problems import Problems, fingerprint
 from data._prompts import PROMPTS, as_text, build_prompts, drop_long, prompt_length, render_prompt
 from data._shots import SHOTS, Shot
-from data.arithmetic_knowledge import load_arithmetic_knowledge
+from data.arithmetic_knowledge import load_arithmetic_knowledge, load_selected
 from data.difficulty import Zone, certain_draws, classify, expected_draws, verdict_so_far
 from data.gsm8k import load_gsm8k
 from data.hendrycks_math import load_math, load_math500
@@ -26,13 +26,15 @@ from errors import DataError
 def load_arithmetic(split: str | None = None, config: str | None = None) -> datasets.Dataset:
     """Generate 2,000 problems for training (`train`), or 400 with other operands (`test`).
 
-    With the configuration `knowledge` they are 600 and 99 hard ones, each with knowledge points to choose from.
+    With the configuration `knowledge` they are 600 and 99 hard ones, each with knowledge points to choose from, and
+    with `selected` 80 of these with the points that were chosen for the embedded model.
     """
-    if config == "knowledge":
-        return load_arithmetic_knowledge(split)
+    configs = {"knowledge": load_arithmetic_knowledge, "selected": load_selected}
+    if config in configs:
+        return configs[config](split)
     if config is not None:
         raise DataError(
-            f"arithmetic has one configuration, knowledge, met --dataset_config {config!r}; or leave it out"
+            f"arithmetic has the configurations {', '.join(configs)}, met --dataset_config {config!r}; or leave it out"
         )
     sizes = {"train": ("train", 2000), "test": ("held_out", 400), "held_out": ("held_out", 400)}
     if split is not None and split not in sizes:

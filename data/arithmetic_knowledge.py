@@ -34,6 +34,18 @@ _MISLEADING = {
     "mean": "The mean of three numbers is their sum.",
 }
 _TRUISM = "A number times one is the same number."
+# What the embedded model's own accuracy kept of the first 80, as places; the command stands in `load_selected`.
+_CSS = (
+    "3 0 134 0 134 3 2 1 124 0123 34 014 234 01234 2 234 1234 1 34 234 0134 23 2 034 34 0124 02 0 1234 0 4 0 "
+    "012 0234 04 34 2 12 1 2 24 0123 2 0124 13 13 013 1 01 0 014 4 02 02 34 01 1 1 014 013 13 2 04 02 23 234 "
+    "01234 0234 014 4 03 04 24 24 034 34 02 124 124 0123 "
+)
+_CBRS = (
+    "0234 0134 1234 0134 0134 1234 0234 0124 1234 0123 0234 0124 0234 0134 1234 1234 1234 0123 0134 1234 0134 "
+    "0123 0124 0234 0134 0124 0123 0124 1234 0123 0124 0123 0123 0234 0234 0234 0123 0123 0124 0124 0124 0123 "
+    "0234 0124 0123 1234 0134 0123 0124 0124 0134 0134 0124 0123 0134 0123 0124 0134 0134 0134 1234 0123 0234 "
+    "0234 0234 0234 01234 0234 0134 0234 0123 0124 0124 0234 0134 0234 0234 1234 0124 01234 "
+)
 _SIZES = {"train": ("train", 600), "test": ("held_out", 99), "held_out": ("held_out", 99)}
 
 
@@ -51,6 +63,24 @@ def load_arithmetic_knowledge(split: str | None = None) -> datasets.Dataset:
         raise DataError(f"arithmetic has the splits {', '.join(_SIZES)}, met {split!r}; name one with --dataset_split")
     side, n = _SIZES[split or "train"]
     return datasets.Dataset.from_list([with_points(row) for row in problems(n, split=side, levels=[HARD])])
+
+
+def load_selected(split: str | None = None) -> datasets.Dataset:
+    """Return the first 80 training problems with the points that CSS and CBRS kept for the embedded model.
+
+    Made by `python cli.py knowledge select --limit 80 --samples 16 --judge-samples 0 --batch-size 256`.
+    Nothing was selected for other splits, which are as `load_arithmetic_knowledge` has them.
+
+    Raises:
+        DataError: There is no such split.
+    """
+    rows = load_arithmetic_knowledge(split)
+    if split not in (None, "train"):
+        return rows
+    for rule, kept in (("css", _CSS), ("cbrs", _CBRS)):
+        places = [[int(place) for place in one] for one in kept.split()]
+        rows = rows.select(range(len(places))).add_column(kept_column(rule), places)
+    return rows
 
 
 def with_points(row: dict) -> dict:

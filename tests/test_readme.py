@@ -62,13 +62,14 @@ def test_every_method_is_in_the_table():
 def test_every_flag_is_known():
     from commands.arguments.settings import TrainArguments
     from commands.evaluating.arguments import parser as evaluate_parser
+    from commands.extracting.arguments import parser as extract_parser
     from commands.filtering.arguments import parser as filter_parser
     from commands.selecting.arguments import parser as select_parser
 
     known = {name for _, config in METHODS.values() for name in config.__dataclass_fields__}
     known |= set(TrainArguments.__dataclass_fields__) | set(ModelConfig.__dataclass_fields__)
     known |= {"config", "group_size", "help", "help-all", "print-config"}
-    for parser in (filter_parser(), select_parser(), evaluate_parser()):
+    for parser in (filter_parser(), extract_parser(), select_parser(), evaluate_parser()):
         known |= {name[2:] for name in parser._option_string_actions}
     flags = set(re.findall(r"--(\w[\w-]+)", README))
     flags -= {"seeds", "step", "wrong", "gold", "text"}  # of a benchmark, of `show` and of `verdict`

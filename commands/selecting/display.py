@@ -106,7 +106,7 @@ def tell(summary: dict[str, Any], options: Namespace, path: Path) -> None:
     rule = best_rule(summary)
     way_on = f"{train_options(options, path / 'knowledge.jsonl')} --hints {rule}"
     way_on += "" if options.hint_style == "repo" else f" --hint_style {options.hint_style}"
-    say(f"train     accelerate launch cli.py train --method grpo \\\n              {way_on}")
+    say(f"train     accelerate launch cli.py train --method knowrl \\\n              {way_on}")
 
 
 def best_rule(summary: dict[str, Any]) -> str:

@@ -35,6 +35,16 @@ def test_the_rows_are_records_of_knowledge_points():
             assert kinds_of(row)[fitting] == "true"
 
 
+def test_the_selected_ones_are_the_first_with_places_as_the_rules_can_choose_them():
+    selected = load_problems("arithmetic", config="selected").dataset
+    columns = ["css_kept_kp_index", "cbrs_kept_kp_index"]
+    assert selected.remove_columns(columns).to_list() == TRAIN.select(range(80)).to_list()
+    for record in knowledge_records(selected):
+        assert len(record.kept["cbrs"]) in (0, 4, 5)  # nothing, all but one, all
+        assert record.kept["css"]
+    assert load_problems("arithmetic", config="selected", split="test").dataset.to_list() == HELD_OUT.to_list()
+
+
 def test_each_problem_has_two_true_two_useless_and_one_misleading_point():
     for row in TRAIN:
         assert Counter(row["kp_kinds"]) == {"true": 2, "useless": 2, "misleading": 1}
@@ -92,7 +102,7 @@ def test_the_order_of_the_points_does_not_depend_on_the_process():
 
 
 def test_an_unknown_split_or_configuration_is_refused():
-    with pytest.raises(DataError, match="one configuration, knowledge, met --dataset_config 'hints'"):
+    with pytest.raises(DataError, match="configurations knowledge, selected, met --dataset_config 'hints'"):
         load_problems("arithmetic", config="hints")
     with pytest.raises(DataError, match="arithmetic has the splits train, test, held_out, met 'dev'"):
         load_problems("arithmetic", config="knowledge", split="dev")
