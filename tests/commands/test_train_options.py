@@ -2,11 +2,14 @@
 
 import pytest
 
+import commands.train
 from commands.arguments import parse
 from commands.training.problems import prepare
 from commands.training.run import choose_folder
 from commands.training.trainer import built_or_refused
 from errors import UserError
+from runs.folder import RunFolder
+from runs.records import read_completions, read_jsonl
 
 HINTED = ["--method", "grpo", "--dataset_config", "knowledge", "--eval_problems", "8"]
 
@@ -57,3 +60,20 @@ def test_the_prompt_follows_the_tool_unless_another_is_asked_for():
     assert parse([*real, "--tools", "python"]).arguments.prompt_style == "tools"
     assert parse([*real, "--tools", "python", "--prompt_style", "plain"]).arguments.prompt_style == "plain"
     assert parse(real).arguments.prompt_style == "boxed"
+
+
+def test_knowrl_trains_on_selected_points_and_is_measured_without(tmp_path):
+    """The embedded default of `--method knowrl`, as far as one step goes."""
+    run = RunFolder(tmp_path / "run")
+    small = ["--per_device_train_batch_size", "32", "--max_steps", "1", "--logging_steps", "1", "--eval_problems", "6"]
+    commands.train.main(["--method", "knowrl", *small, "--output_dir", str(run.path)])
+    asked = [str(record["prompt"]) for record in read_completions(run, 1)]
+    assert asked
+    assert all("## Hint" in prompt for prompt in asked)
+    measured = [row["problem"] for row in read_jsonl(run.held_out)]
+    assert len(measured) == 6
+    assert not any("## Hint" in problem for problem in measured)
+    (logged,) = [row for row in read_jsonl(run.metrics) if "loss" in row]
+    assert logged["resample/batches"] >= 1
+    assert logged["epsilon_high"] == 0.28
+    assert logged["hints/accuracy_with"] == pytest.approx(logged["rewards/accuracy/mean"])
