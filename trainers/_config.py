@@ -34,10 +34,15 @@ def token_norm(default: TokenNorm) -> Any:
 
 @dataclass
 class RolloutConfig(GRPOConfig):
-    """TRL's GRPOConfig plus the two choices that the methods here share."""
+    """TRL's GRPOConfig plus the choices that the methods here share."""
 
     zero_variance: ZeroVariance = zero_variance("keep")
     token_norm: TokenNorm = token_norm("batch")
+    lean: bool = HfArg(
+        default=True,
+        help="Spare passes over padding, over completions that cannot move the weights, and for what is known "
+        "already: the same gradient but for rounding, in less time. 'false': TRL's passes, bit for bit.",
+    )
 
     @override
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The seam: the only file that touches private parts of TRL's GRPOTrainer (1.16).
+"""The seam: with `_rollout_passes` the only file that touches private parts of TRL's GRPOTrainer (1.16).
 
 TRL turns rewards into advantages in the middle of one long method, without a hook. So this class remembers what went
 in (the gathered rewards, the lengths), lets TRL do everything, and then replaces entries of the batch that TRL
@@ -9,41 +9,32 @@ Rows are in group order here (TRL shuffles later), and a group may lie on severa
 are taken on gathered tensors (N, ...) = all processes, then sliced back to this process's rows (B, ...).
 """
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from accelerate.utils import gather_object
 from torch import Tensor
-from trl import GRPOTrainer
-from trl.models.utils import disable_gradient_checkpointing
 from typing_extensions import override
 
-from trainers._batch import Rows, drop_groups, replace_advantages, weight_groups
+from trainers._batch import drop_groups, replace_advantages, weight_groups
 from trainers._clock import PhaseClock
 from trainers._config import RolloutConfig
 from trainers._finite import finite
 from trainers._generation import Generation, RolloutCallback, group_metrics, total_reward
-from trainers._policy_pass import PolicyReader, PolicyTokens, own_tokens, padded, trl_passes_first
+from trainers._rollout_passes import PassesTrainer
 from trainers.advantages import has_spread
 
 
-class RolloutTrainer(GRPOTrainer):
+class RolloutTrainer(PassesTrainer):
     """TRL's GRPOTrainer with advantages from `group_advantages`; everything else is TRL's.
 
     State between steps: none of its own, so a restart loses nothing.
     """
 
     args: RolloutConfig
-    reads_policy: bool | Literal["late"] = False  # for methods that call `policy_tokens`
     _rewards: Tensor | None = None  # (N, F): every process's rewards, one column per reward function
     _lengths: Tensor | None = None  # (N,): generated tokens, EOS once, tool and environment tokens not
     _truncated: Tensor  # (N,): without an end token
-    _sampled: tuple[
-        list[list[int]], list[list[int]], list[list[int]]
-    ]  # prompt ids, completion ids, model's own tokens
-    _policy_tokens: PolicyTokens | None = None
-    _reading = False  # whether the next pass over the completions is the policy's
 
     def __init__(self, model, reward_funcs=None, args=None, **kwargs):
         if not isinstance(args, RolloutConfig):
@@ -55,7 +46,6 @@ class RolloutTrainer(GRPOTrainer):
         named = zip(self.reward_funcs, self.reward_func_names, strict=True)
         self.reward_funcs = [finite(func, name) for func, name in named]
         self._clock = PhaseClock()
-        self._rows = Rows(self.accelerator)
 
     def group_advantages(self, rewards: Tensor, lengths: Tensor) -> Tensor | None:
         """The method: advantages of every completion from its group's rewards and lengths.
@@ -69,15 +59,11 @@ class RolloutTrainer(GRPOTrainer):
         """
         return None
 
-    @property
-    def mode(self) -> Literal["train", "eval"]:
-        """The key under which TRL files metrics now."""
-        return "train" if self.model.training else "eval"  # type: ignore[union-attr]
-
     @override
     def training_step(self, model, inputs, num_items_in_batch=None):
         loss = super().training_step(model, inputs, num_items_in_batch)
         if self._step % self.current_gradient_accumulation_steps == 0:
+            self.weigh_metrics()
             metrics = self._metrics["train"]
             for name, seconds in self._clock.take(metrics["step_time"][-1]).items():
                 metrics[name].append(seconds)
@@ -95,53 +81,8 @@ class RolloutTrainer(GRPOTrainer):
         gathered = self._rows.gather(torch.tensor([lengths, cut], device=self.accelerator.device).T.contiguous())
         self._lengths, self._truncated = gathered[:, 0], gathered[:, 1].bool()
         self._sampled = (output[0], completion_ids, tool_mask or [[1] * len(ids) for ids in completion_ids])
-        self._policy_tokens, self._reading = None, self.reads_policy is True and trl_passes_first(self.args)
+        self.expect_passes()
         return output
-
-    def policy_tokens(self) -> PolicyTokens:
-        """What the policy that sampled says of this process's tokens: read off TRL's own pass, or off one more.
-
-        To be called from a reward function, by a method that sets `reads_policy`.
-        """
-        if self._policy_tokens is None:
-            prompts, completions, _ = self._sampled
-            ids, attention, width = padded(prompts, completions, self._tokenizer.pad_token_id, self.accelerator.device)
-            size, self._reading = getattr(self.args, f"per_device_{self.mode}_batch_size"), True
-            checkpointing: Any = self.args.gradient_checkpointing_kwargs
-            with (
-                torch.no_grad(),
-                disable_gradient_checkpointing(self.model, checkpointing),  # type: ignore[arg-type]
-                self.scorer() as model,
-            ):
-                self._get_per_token_logps_and_entropies(model, ids, attention, width, size)
-        assert self._policy_tokens is not None
-        return self._policy_tokens
-
-    def scorer(self) -> AbstractContextManager[Any]:
-        """The model that completions are scored by; with another than the policy, `reads_policy` is "late"."""
-        return nullcontext(self.model)
-
-    def certainty_options(self) -> dict[str, Any]:
-        """Of `PolicyReader`; a method may want another temperature, or what comes after the last token."""
-        sampling, float32_head = self.temperature, self.args.cast_lm_head_to_fp32
-        return {"temperature": sampling, "sampling_temperature": sampling, "float32_head": float32_head}
-
-    @override
-    def _get_per_token_logps_and_entropies(
-        self, model, input_ids, attention_mask, logits_to_keep, batch_size=None, compute_entropy=False, **kwargs
-    ):
-        inner = super()._get_per_token_logps_and_entropies
-        if not self._reading:
-            return inner(model, input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy, **kwargs)
-        self._reading = False
-        own = own_tokens(self._sampled[2], logits_to_keep, input_ids.device)
-        reader = PolicyReader(self.accelerator.unwrap_model(model), input_ids, own, **self.certainty_options())
-        entropy_too = model is not self.ref_model  # whose fused head has none; the policy's works it out anyway
-        given = (model, input_ids, attention_mask, logits_to_keep, batch_size, entropy_too)
-        with reader.reading():
-            logps, entropy, aux = inner(*given, **kwargs)
-        self._policy_tokens = reader.tokens(logps, entropy)
-        return logps, entropy if compute_entropy else None, aux
 
     @override
     def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
