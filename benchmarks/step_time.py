@@ -7,12 +7,12 @@
 Question, put before the runs: on the lengths of LPRO, is our time at most 0.45 of TRL's, with a gradient within 1e-6
 and 85 % real tokens? With four iterations per generation too? And on equal lengths, never more than 1.02?
 
-Lengths are log-normal, cut at a limit: LPRO's have mean 268 of at most 2,048 tokens, as its card says (the shape is our
+Lengths are log-normal, cut at a limit: LPRO's have mean 268 of at most 2,048 tokens, as its card says (the shape is a
 guess), KnowRL's mean 9,000 of at most 32,768. All are multiplied by a scale that a CPU can bear. The model is a random
 Qwen2 whose output layer has 15 % of the weights that a token meets, as Qwen2.5-1.5B's. Every round makes one
-generation's updates with each trainer, in turn; between optimizer steps the weights move (SGD), afterwards they are put
-back. Tokens count once where a pass has no gradient, else three times. Time is the processor's, of one thread, so that
-whatever else runs on the machine does not count.
+generation's updates with each trainer, in turn; between optimizer steps the weights move (SGD), afterwards they are
+put back. Tokens count once where a pass has no gradient, else three times. Time is the processor's, of one thread, so
+that whatever else runs on the machine does not count.
 """
 
 import argparse

@@ -44,7 +44,7 @@ class PassesTrainer(GRPOTrainer):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._rows = Rows(self.accelerator)
-        self._weights: list[int] = []  # tokens in the loss of each micro-batch of an optimizer step so far
+        self._window: list[int] = []  # tokens in the loss of each micro-batch of an optimizer step so far
 
     @property
     def mode(self) -> Literal["train", "eval"]:
@@ -67,7 +67,7 @@ class PassesTrainer(GRPOTrainer):
         index = self._step % len(self._buffered_inputs)
         self._inputs = self._buffered_inputs[index]
         if self._tokens is not None:
-            self._weights.append(self._tokens[index])
+            self._window.append(self._tokens[index])
         return self._inputs
 
     @property
@@ -83,8 +83,8 @@ class PassesTrainer(GRPOTrainer):
 
     def weigh_metrics(self) -> None:
         """At the end of an optimizer step: means over its tokens, however they were arranged."""
-        weigh(self._metrics["train"], self._weights, self.importance_sampling_level == "sequence")
-        self._weights.clear()
+        weigh(self._metrics["train"], self._window, self.importance_sampling_level == "sequence")
+        self._window.clear()
 
     def expect_passes(self) -> None:
         """Before TRL passes over new completions: what the first pass is to be used for."""
