@@ -92,20 +92,21 @@ class Gradients(TrainerCallback):
         self.steps.append({name: p.grad.clone() for name, p in named if p.grad is not None})
 
 
-# Two optimizer steps on each generation, of four micro-batches with completions of one to 24 tokens.
+# Two optimizer steps on each generation, of four micro-batches with completions of one to 16 tokens.
 UNEVEN = {
-    "per_device_train_batch_size": 8,
+    "per_device_train_batch_size": 4,
     "gradient_accumulation_steps": 4,
     "num_iterations": 2,
-    "max_completion_length": 24,
+    "max_completion_length": 16,
     "optim": "sgd",
     "max_grad_norm": 0.0,
 }
 
 
-def gradients(trainer_class, config_class, path, **changes):
-    """Train; the gradients of every step, and the trainer."""
+def gradients(trainer_class, config_class, path, dtype=torch.float64, **changes):
+    """Train; the gradients of every step, and the trainer. A step makes rounding in float32 several times larger."""
     trainer, watch = build(trainer_class, config_class, path, **{**UNEVEN, **changes}), Gradients()
+    trainer.model.to(dtype)
     trainer.add_callback(watch)
     trainer.train()
     return watch.steps, trainer
