@@ -41,7 +41,6 @@ SPREADS = {
     "equal": (268, 0.0, 2048, 1 / 4),
 }
 PROMPT = (90, 0.5, 400)
-GROUP = 8
 
 
 def lengths(spread: tuple[float, float, int], scale: float, rows: int, seed: int) -> list[int]:
@@ -100,7 +99,7 @@ class Side:
                 gradient_checkpointing=False,
                 per_device_train_batch_size=arguments.batch,
                 gradient_accumulation_steps=arguments.completions // arguments.batch,
-                num_generations=GROUP,
+                num_generations=arguments.group,
                 num_iterations=arguments.iterations,
                 max_completion_length=4096,
                 save_strategy="no",
@@ -108,26 +107,26 @@ class Side:
                 max_steps=1000,
                 **options,
             ),
-            train_dataset=Dataset.from_dict({"prompt": ["1"] * 64}),
+            train_dataset=Dataset.from_dict({"prompt": ["1" * size for size in lengths(PROMPT, 1 / 4, 64, 0)]}),
             processing_class=tiny.tokenizer(),
         )
         self.tokens, self.gradients = Tokens(model), list[torch.Tensor]()
         self._parameters = list(model.parameters())
 
     def _reward(self, completion_ids: list[list[int]], **_: Any) -> list[float]:
-        flat = round(self.options.same * len(completion_ids) / GROUP) * GROUP
+        flat = round(self.options.same * len(completion_ids) / self.options.group) * self.options.group
         return [0.0 if i < flat else float(ids[0] % 7) for i, ids in enumerate(completion_ids)]
 
     def record(self, seed: int) -> None:
         """Put completions in the place of sampling."""
         *spread, scale = SPREADS[self.options.spread]
-        rows = self.options.completions
+        scale, rows = self.options.scale or scale, self.options.completions
         sizes = lengths(tuple(spread), scale, rows, seed)
         words = torch.Generator().manual_seed(seed)
         drawn = [torch.randint(3, 200, (size,), generator=words).tolist() for size in sizes]
         self.trainer._generate_single_turn = lambda *_: (drawn, None)
-        prompts = lengths(PROMPT, scale, rows // GROUP, seed + 1)
-        self.rows = [{"prompt": "1" * size} for size in prompts for _ in range(GROUP)]
+        prompts = lengths(PROMPT, scale, rows // self.options.group, seed + 1)
+        self.rows = [{"prompt": "1" * size} for size in prompts for _ in range(self.options.group)]
 
     def cycle(self) -> None:
         """One generation's scoring and optimizer steps."""
@@ -193,6 +192,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--completions", type=int, default=32)
     parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--group", type=int, default=8)
+    parser.add_argument("--scale", type=float, help="of lengths, in the place of the spread's own")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     for spread in asked.spread:

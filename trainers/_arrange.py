@@ -4,6 +4,7 @@ Rows change places within one optimizer step only, where the loss is their sum w
 processes, so that each has the same work. Every micro-batch keeps its number of rows.
 """
 
+from math import nan
 from typing import Any
 
 import torch
@@ -65,9 +66,15 @@ def token_counts(batches: list[dict[str, Any]], rows: Rows) -> list[int]:
 
 
 def weigh(metrics: dict[str, list[float]], tokens: list[int], sequences: bool) -> None:
-    """Turn the newest entries, one per micro-batch, into their mean over tokens, which sorting leaves alone."""
+    """Turn the newest entries, one per micro-batch, into their mean over tokens, which sorting leaves alone.
+
+    Args:
+        metrics: TRL's, which it averages when they are logged; NaN has no value.
+        tokens: In the loss of each micro-batch; may be empty.
+        sequences: Whether ratios are of sequences.
+    """
     for name in BY_TOKENS if sequences else BY_TOKENS + BY_TOKENS_OR_SEQUENCES:
-        if sum(tokens) and len(values := metrics.get(name, [])) >= len(tokens):
-            newest = zip(values[-len(tokens) :], tokens, strict=True)
-            mean = sum(value * weight for value, weight in newest) / sum(tokens)
-            values[-len(tokens) :] = [mean] * len(tokens)
+        if tokens and name in metrics:
+            newest = zip(metrics[name][-len(tokens) :], tokens, strict=True)
+            total = sum(value * weight for value, weight in newest)
+            metrics[name][-len(tokens) :] = [total / sum(tokens) if sum(tokens) else nan] * len(tokens)

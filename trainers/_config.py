@@ -1,6 +1,6 @@
 """TRL's GRPOConfig plus what the methods here share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from transformers.hf_argparser import HfArg
@@ -38,10 +38,12 @@ class RolloutConfig(GRPOConfig):
 
     zero_variance: ZeroVariance = zero_variance("keep")
     token_norm: TokenNorm = token_norm("batch")
-    lean: bool = HfArg(
+    lean: bool = field(
         default=True,
-        help="Spare passes over padding, over completions that cannot move the weights, and for what is known "
-        "already: the same gradient but for rounding, in less time. 'false': TRL's passes, bit for bit.",
+        metadata={
+            "help": "Spare passes over padding, over completions that cannot move the weights, and for what is known "
+            "already: the same gradient but for rounding, in less time. 'false': TRL's passes, bit for bit."
+        },
     )
 
     @override

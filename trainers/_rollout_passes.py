@@ -37,13 +37,13 @@ class PassesTrainer(GRPOTrainer):
     _policy_tokens: PolicyTokens | None = None
     _reading = False  # whether the next pass over the completions is the policy's, and read
     _sharing = False  # whether the next pass over the completions is one that the first training pass stands in for
-    _inputs: dict[str, Any]  # the micro-batch that is trained on
-    _buffered_inputs: list[dict[str, Any]]
+    _buffered_inputs: Any  # micro-batches of the newest generation
     _tokens: list[int] | None = None  # in the loss of each micro-batch, where they were arranged
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._rows = Rows(self.accelerator)
+        self._inputs: dict[str, Any] = {}  # the micro-batch that is trained on
         self._window: list[int] = []  # tokens in the loss of each micro-batch of an optimizer step so far
 
     @property
