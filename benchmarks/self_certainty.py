@@ -112,7 +112,9 @@ def cycle(trainer: RolloutTrainer) -> None:
     trainer.model.zero_grad()
 
 
-def measured(run: Callable[[], None], device: str) -> tuple[float, float]:
+def measured(
+    run: Callable[[], None], device: str, clock: Callable[[], float] = time.perf_counter
+) -> tuple[float, float]:
     """Seconds, and MB at the peak."""
     if device == "cuda":
         torch.cuda.synchronize()
@@ -120,12 +122,12 @@ def measured(run: Callable[[], None], device: str) -> tuple[float, float]:
     else:
         gc.collect()
         Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts anew
-    started = time.perf_counter()
+    started = clock()
     run()
     if device == "cuda":
         torch.cuda.synchronize()
-        return time.perf_counter() - started, torch.cuda.max_memory_allocated() / 1e6
-    seconds = time.perf_counter() - started
+        return clock() - started, torch.cuda.max_memory_allocated() / 1e6
+    seconds = clock() - started
     status = Path("/proc/self/status").read_text()
     return seconds, int(status.split("VmHWM:")[1].split()[0]) / 1e3
 

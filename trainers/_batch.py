@@ -27,6 +27,17 @@ class Rows:
         rows = len(x) // self._accelerator.num_processes
         return x[self._accelerator.process_index * rows :][:rows]
 
+    def gather_ragged(self, x: Tensor, padding: int = 0, *, left: bool = False) -> Tensor:
+        """Rows of every process, padded to the widest; on the left if asked."""
+        even = self._accelerator.pad_across_processes(x, 1, padding, pad_first=left) if x.dim() > 1 else x
+        return self._accelerator.gather(even)
+
+    def dealt(self, order: Tensor) -> Tensor:
+        """This process's share of an order of all rows, dealt out to and fro."""
+        hands = order.view(-1, self._accelerator.num_processes).clone()
+        hands[1::2] = hands[1::2].flip(1)
+        return hands[:, self._accelerator.process_index]
+
 
 def hint_counts(inputs: Any, rows: Rows) -> Tensor | None:
     """How many hints each prompt has (N,); None where the problems have no such column."""
@@ -64,17 +75,17 @@ def drop_groups(batch: dict[str, Any], dropped: Tensor, group_size: int, rows: R
     """Blank the completion masks of dropped groups (groups,), and count the tokens that are left."""
     kept = rows.local((~dropped).repeat_interleave(group_size)).to(batch["completion_mask"])
     batch["completion_mask"] = batch["completion_mask"] * kept.unsqueeze(1)
-    batch["num_items_in_batch"] = rows.gather(_loss_tokens(batch)).sum()
+    batch["num_items_in_batch"] = rows.gather(loss_tokens(batch)).sum()
 
 
 def weight_groups(batch: dict[str, Any], group_size: int, rows: Rows) -> None:
     """Scale advantages so that TRL's mean over tokens becomes the mean over groups of token means."""
-    scale = group_token_scale(rows.gather(_loss_tokens(batch)).cpu().view(-1, group_size))
+    scale = group_token_scale(rows.gather(loss_tokens(batch)).cpu().view(-1, group_size))
     weights = rows.local(scale.expand(-1, group_size).flatten())
     batch["advantages"] = (batch["advantages"].cpu() * weights).to(batch["advantages"])
 
 
-def _loss_tokens(batch: dict[str, Any]) -> Tensor:
+def loss_tokens(batch: dict[str, Any]) -> Tensor:
     """Tokens of each local completion that count in the loss, (B,)."""
     mask = batch["completion_mask"]
     return (mask * batch["tool_mask"] if "tool_mask" in batch else mask).sum(1)

@@ -1,6 +1,6 @@
 """TRL's GRPOConfig plus what the methods here share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Literal, get_args
 
@@ -67,7 +67,7 @@ def epsilon_steps(schedule: str | None) -> list[tuple[float, float]]:
 
 @dataclass
 class RolloutConfig(GRPOConfig):
-    """TRL's GRPOConfig plus the two choices that the methods here share."""
+    """TRL's GRPOConfig plus the choices that the methods here share."""
 
     zero_variance: ZeroVariance = zero_variance("keep")
     token_norm: TokenNorm = token_norm("batch")
@@ -77,6 +77,13 @@ class RolloutConfig(GRPOConfig):
     epsilon_high_schedule: str | None = option(
         None,
         help="Steps of --epsilon_high over training, as share:value; 0.875:0.26 sets 0.26 after 87.5 % of the steps.",
+    )
+    lean: bool = field(
+        default=True,
+        metadata={
+            "help": "Spare passes over padding, over completions that cannot move the weights, and for what is known "
+            "already: the same gradient but for rounding, in less time. 'false': TRL's passes, bit for bit."
+        },
     )
 
     @override

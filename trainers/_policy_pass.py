@@ -14,7 +14,7 @@ Shapes: B completions (b of them in a pass), C tokens of the longest, S with the
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -151,11 +151,36 @@ def padded(
     return ids, attention, width
 
 
+def together(
+    parts: list[PolicyTokens], joined: Callable[[list[Tensor]], Tensor], rows: Tensor, mask: Tensor
+) -> PolicyTokens:
+    """What was read in several passes, as if in one.
+
+    Args:
+        parts: Of each pass.
+        joined: Makes (B, C) out of the passes' own shapes.
+        rows: (B,), which rows the passes had, one after the other.
+        mask: (B, C), of the tokens that were read.
+    """
+    after = [part.after for part in parts if part.after is not None]
+    entropies = [part.entropy for part in parts if part.entropy is not None]
+    return PolicyTokens(
+        joined([part.certainty for part in parts]),
+        torch.cat(after)[rows.argsort()] if after else None,
+        joined(entropies) if entropies else None,
+        mask,
+    )
+
+
+def old_pass(args: Any) -> bool:
+    """Whether TRL runs the policy over all completions of a generation for old log-probabilities."""
+    aligned = args.gradient_accumulation_steps % (args.steps_per_generation * args.num_iterations) == 0
+    return not aligned or (args.use_vllm and args.vllm_importance_sampling_correction)
+
+
 def trl_passes_first(args: Any) -> bool:
-    """Whether TRL runs the policy over all completions before it asks for rewards, as it does for old log-probs.
+    """Whether that pass, which comes before TRL asks for rewards, tells of all completions.
 
     With `mask_truncated_completions` it leaves truncated ones out, which have a certainty like any other.
     """
-    aligned = args.gradient_accumulation_steps % (args.steps_per_generation * args.num_iterations) == 0
-    corrected = args.use_vllm and args.vllm_importance_sampling_correction
-    return (not aligned or corrected) and not args.mask_truncated_completions
+    return old_pass(args) and not args.mask_truncated_completions

@@ -9,26 +9,25 @@ Rows are in group order here (TRL shuffles later), and a group may lie on severa
 are taken on gathered tensors (N, ...) = all processes, then sliced back to this process's rows (B, ...).
 """
 
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from accelerate.utils import gather_object
 from torch import Tensor
 from typing_extensions import override
 
-from trainers._batch import Rows, drop_groups, hint_counts, replace_advantages, require_groups, weight_groups
+from trainers._batch import drop_groups, hint_counts, replace_advantages, require_groups, weight_groups
 from trainers._clock import PhaseClock
 from trainers._config import RolloutConfig
 from trainers._drawn import Drawn, GroupRewards, rewards_of, rows_of
 from trainers._finite import finite
 from trainers._generation import group_metrics, hint_metrics, show_generation
-from trainers._policy_pass import trl_passes_first
-from trainers._policy_tokens import PolicyTokensMixin
 from trainers._resampling import Resampler, log_resampling, other_problems, require_resamplable
+from trainers._rollout_passes import PassesTrainer
 from trainers._rollout_resume import ResumableTrainer
 
 
-class RolloutTrainer(PolicyTokensMixin, ResumableTrainer):
+class RolloutTrainer(PassesTrainer, ResumableTrainer):
     """TRL's GRPOTrainer with advantages from `group_advantages`; it keeps no state of its own between steps."""
 
     args: RolloutConfig
@@ -49,7 +48,6 @@ class RolloutTrainer(PolicyTokensMixin, ResumableTrainer):
         named = zip(self.reward_funcs, self.reward_func_names, strict=True)
         self.reward_funcs = [finite(func, name) for func, name in named]
         self._clock = PhaseClock()
-        self._rows = Rows(self.accelerator)
 
     def group_advantages(self, rewards: Tensor, lengths: Tensor) -> Tensor | None:
         """The method: advantages of every completion from its group's rewards and lengths.
@@ -63,11 +61,6 @@ class RolloutTrainer(PolicyTokensMixin, ResumableTrainer):
         """
         return None
 
-    @property
-    def mode(self) -> Literal["train", "eval"]:
-        """The key under which TRL files metrics now."""
-        return "train" if self.model.training else "eval"  # type: ignore[union-attr]
-
     @override
     def training_step(self, model, inputs, num_items_in_batch=None):
         if self.args.epsilon_high_schedule:
@@ -75,6 +68,7 @@ class RolloutTrainer(PolicyTokensMixin, ResumableTrainer):
             self._metrics["train"]["epsilon_high"].append(self.epsilon_high)
         loss = super().training_step(model, inputs, num_items_in_batch)
         if self._step % self.current_gradient_accumulation_steps == 0:
+            self.weigh_metrics()
             metrics = self._metrics["train"]
             for name, seconds in self._clock.take(metrics["step_time"][-1]).items():
                 metrics[name].append(seconds)
@@ -94,26 +88,8 @@ class RolloutTrainer(PolicyTokensMixin, ResumableTrainer):
         gathered = self._rows.gather(torch.tensor(facts, device=self.accelerator.device))
         self._lengths, self._truncated = gathered[:, 0], gathered[:, 1].bool()
         self._sampled = (output[0], completion_ids, own)
-        self._policy_tokens, self._reading = None, self.reads_policy is True and trl_passes_first(self.args)
+        self.expect_passes()
         return output
-
-    @override
-    def _get_per_token_logps_and_entropies(
-        self, model, input_ids, attention_mask, logits_to_keep, batch_size=None, compute_entropy=False, **kwargs
-    ):
-        inner = super()._get_per_token_logps_and_entropies
-        if not self._reading:
-            return inner(model, input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy, **kwargs)
-        self._reading = False
-        reader = self._reader(model, input_ids, logits_to_keep)
-        entropy_too = model is not self.ref_model  # whose fused head has none; the policy's works it out anyway
-        given = (model, input_ids, attention_mask, logits_to_keep, batch_size, entropy_too)
-        with reader.reading():
-            logps, entropy, aux = inner(*given, **kwargs)
-        self._policy_tokens = reader.tokens(logps, entropy)
-        return logps, entropy if compute_entropy else None, aux
-
-    _one_pass = _get_per_token_logps_and_entropies
 
     @override
     def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
@@ -168,7 +144,8 @@ class RolloutTrainer(PolicyTokensMixin, ResumableTrainer):
         if not self._by_group([drawn]).signal.any():
             self.control.should_training_stop = True  # with what is learned so far; more steps would find nothing
         self._rewards, self._lengths, self._truncated = drawn.rewards, drawn.lengths, drawn.truncated
-        self._sampled, self._reading, self._drawn = drawn.sampled(), False, drawn
+        self._sampled, self._drawn = drawn.sampled(), drawn
+        self._reading, self._sharing = False, self._first_pass_is_old
         self._pending_extra_logs.update(drawn.extra())
         return tried
 
@@ -176,6 +153,7 @@ class RolloutTrainer(PolicyTokensMixin, ResumableTrainer):
         """Completions of these rows with their rewards, before TRL pads them or takes log-probabilities."""
         prompts = [row["prompt"] for row in inputs]
         output = self._generate(prompts)
+        self._reading = self._sharing = False  # no pass of TRL's comes before the rewards here
         rows = rows_of(inputs, output)
         rewards = self._calculate_rewards([row.inputs for row in rows], prompts, output[3], output[1])
         rows = [row.with_extra(self._pending_extra_logs, i) for i, row in enumerate(rows)]

@@ -14,6 +14,7 @@ class ResumableTrainer(GRPOTrainer):
 
     args: RolloutConfig
     _making: Checkpoint | None = None
+    _tokens: list[int] | None = None  # of the layer that arranges what is buffered
 
     @override
     def train(self, resume_from_checkpoint=None, *args, **kwargs):
@@ -21,7 +22,7 @@ class ResumableTrainer(GRPOTrainer):
         if isinstance(resume_from_checkpoint, str):
             rollouts = load_rollouts(resume_from_checkpoint, self.accelerator)
             self._step = rollouts.get("step", 0)
-            self._buffered_inputs = rollouts.get("buffered")
+            self._buffered_inputs, self._tokens = rollouts.get("buffered"), rollouts.get("tokens")
             for name, values in rollouts.get("metrics", {}).items():
                 self._metrics["train"][name] = list(values)
         return super().train(resume_from_checkpoint, *args, **kwargs)
@@ -49,4 +50,4 @@ class ResumableTrainer(GRPOTrainer):
         cycle = (self.args.steps_per_generation or 1) * self.num_iterations
         buffered = self._buffered_inputs if self._step % cycle else None
         metrics = {name: list(values) for name, values in self._metrics["train"].items()}
-        return {"step": self._step, "buffered": buffered, "metrics": metrics}
+        return {"step": self._step, "buffered": buffered, "tokens": self._tokens, "metrics": metrics}

@@ -4,7 +4,7 @@
 
 Paper: DeepSeekMath, arXiv 2402.03300. TRL 1.16's defaults are those of DAPO (arXiv 2503.14476) without dynamic
 sampling: token-mean loss, no KL. The paper's form is `--loss_type grpo --beta 0.04 --use_bias_correction_kl false`.
-With the defaults below a run equals stock `trl.GRPOTrainer` bit for bit.
+A run equals stock `trl.GRPOTrainer`: with `--lean false` bit for bit, else but for rounding.
 """
 
 from dataclasses import dataclass

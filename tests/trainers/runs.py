@@ -1,11 +1,14 @@
 """Short GRPO runs on the tiny model, shared by the contract tests and the two-process script."""
 
+from dataclasses import dataclass
+
 import torch
 from datasets import Dataset
+from transformers import TrainerCallback
 from trl.trainer.utils import nanstd
 
 from tests import tiny
-from trainers import RolloutTrainer
+from trainers import BaselineConfig, RolloutTrainer
 
 PROMPTS = Dataset.from_dict({"prompt": ["1 + 1 =", "22 + 2 =", "3 + 4 =", "a b ="] * 2})
 
@@ -13,6 +16,13 @@ PROMPTS = Dataset.from_dict({"prompt": ["1 + 1 =", "22 + 2 =", "3 + 4 =", "a b =
 def parity(completion_ids, **_):
     """A reward that an untrained model already earns unevenly, with more than two values."""
     return [float(sum(ids) % 5) for ids in completion_ids]
+
+
+@dataclass
+class Neutral(BaselineConfig):
+    """All of ours off: what must equal TRL bit for bit."""
+
+    lean: bool = False
 
 
 class Recomputed(RolloutTrainer):
@@ -45,7 +55,7 @@ def settings(path, **changes):
     }
 
 
-def build(trainer_class, config_class, path, reward_funcs=parity, tokenizer=None, **changes):
+def build(trainer_class, config_class, path, reward_funcs=parity, tokenizer=None, peft_config=None, **changes):
     """A trainer of the class on a fresh tiny model."""
     tokenizer = tokenizer or tiny.tokenizer()
     model, config = tiny.model(tokenizer), config_class(**settings(path, **changes))
@@ -59,6 +69,7 @@ def build(trainer_class, config_class, path, reward_funcs=parity, tokenizer=None
         train_dataset=PROMPTS,
         eval_dataset=PROMPTS.select(range(4)),
         processing_class=tokenizer,
+        peft_config=peft_config,
     )
 
 
@@ -68,6 +79,48 @@ def trajectory(trainer):
     timed = ("runtime", "per_second", "step_time", "time/", "groups/", "flos")
     log = [{k: v for k, v in row.items() if not any(t in k for t in timed)} for row in trainer.state.log_history]
     return log, {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
+
+
+class Gradients(TrainerCallback):
+    """Those of every optimizer step."""
+
+    def __init__(self):
+        self.steps = []
+
+    def on_pre_optimizer_step(self, args, state, control, model, **kwargs):
+        named = model.named_parameters()
+        self.steps.append({name: p.grad.clone() for name, p in named if p.grad is not None})
+
+
+# Two optimizer steps on each generation, of four micro-batches with completions of one to 16 tokens.
+UNEVEN = {
+    "per_device_train_batch_size": 4,
+    "gradient_accumulation_steps": 4,
+    "num_iterations": 2,
+    "max_completion_length": 16,
+    "optim": "sgd",
+    "max_grad_norm": 0.0,
+}
+
+
+def gradients(trainer_class, config_class, path, dtype=torch.float64, **changes):
+    """Train; the gradients of every step, and the trainer. A step makes rounding in float32 several times larger."""
+    trainer, watch = build(trainer_class, config_class, path, **{**UNEVEN, **changes}), Gradients()
+    trainer.model.to(dtype)
+    trainer.add_callback(watch)
+    trainer.train()
+    return watch.steps, trainer
+
+
+def apart(ours, theirs):
+    """The largest difference of two runs' gradients, relative to the largest entry where that is above 1."""
+    sizes = [max(g.abs().max().item() for g in step.values()) for step in theirs]
+    assert min(sizes) > 1e-3, "the reference run learned nothing"
+    return max(
+        (step[name] - g).abs().max().item() / max(1.0, size)
+        for step, other, size in zip(ours, theirs, sizes, strict=True)
+        for name, g in other.items()
+    )
 
 
 def same(ours, theirs):

@@ -12,7 +12,8 @@ from trainers import METHODS, BaselineConfig, BaselineTrainer, LPROConfig, LPROT
 from trainers.advantages import length_penalized_advantages, rank_advantages
 
 ROWS = [{"prompt": p} for p in ("1 + 1 =", "22 + 2 =", "a =") for _ in range(4)]
-WIDE = {"per_device_train_batch_size": 12, "num_iterations": 2}  # three groups of four; old log-probs are kept
+# Three groups of four; old log-probs come with the batch.
+WIDE = {"per_device_train_batch_size": 12, "num_iterations": 2, "lean": False}
 
 
 def first_group_flat(completion_ids, **_):
@@ -132,6 +133,7 @@ def test_micro_batches_add_up_to_the_same_objective(trainer, config, tmp_path):
             per_device_train_batch_size=rows,
             gradient_accumulation_steps=steps,
             num_iterations=2,
+            lean=False,
         )
         torch.manual_seed(3)
         built.current_gradient_accumulation_steps = steps

@@ -36,7 +36,7 @@ def passes(trainer):
     count, inner = [0], GRPOTrainer._get_per_token_logps_and_entropies
 
     def counted(self, model, *args, **kwargs):
-        count[0] += model is self.model
+        count[0] += getattr(model, "func", model) is self.model
         return inner(self, model, *args, **kwargs)
 
     return count, counted
@@ -73,7 +73,7 @@ def test_no_pass_is_made_where_trl_makes_one(tmp_path, monkeypatch, iterations, 
     monkeypatch.setattr(GRPOTrainer, "_get_per_token_logps_and_entropies", counted)
     trainer._generate_and_score_completions(ROWS)
     assert count[0] == policy_passes
-    grpo = build(BaselineTrainer, BaselineConfig, tmp_path, num_iterations=iterations, **TWO)
+    grpo = build(BaselineTrainer, BaselineConfig, tmp_path, num_iterations=iterations, lean=False, **TWO)
     count[0] = 0
     grpo._generate_and_score_completions(ROWS)
     assert count[0] == policy_passes - (iterations == 1)

@@ -14,8 +14,8 @@ import pytest
 import torch
 from trl import GRPOConfig, GRPOTrainer
 
-from tests.trainers.runs import Recomputed, build, parity, same, trajectory
-from trainers import BaselineConfig, BaselineTrainer, RolloutConfig, RolloutTrainer
+from tests.trainers.runs import Neutral, Recomputed, build, parity, same, trajectory
+from trainers import BaselineTrainer, RolloutConfig, RolloutTrainer
 
 ROWS = [{"prompt": "1 + 1 ="}] * 4
 LOSS_TYPES = ["grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo", "luspo", "vespo"]
@@ -49,6 +49,7 @@ class Silent(RolloutTrainer):
         ("_calculate_rewards", ["self", "inputs", "prompts", "completions", "completion_ids_list"]),
         ("_generate_and_score_completions", ["self", "inputs"]),
         ("_compute_loss", ["self", "model", "inputs"]),
+        ("_prepare_inputs", ["self", "generation_batch"]),
     ],
 )
 def test_methods_we_build_on_keep_their_signatures(method, parameters):
@@ -66,7 +67,7 @@ def test_the_batch_holds_exactly_the_known_keys(tmp_path):
 @pytest.mark.parametrize("trainer", [BaselineTrainer, Recomputed])
 @pytest.mark.parametrize("loss_type", LOSS_TYPES)
 def test_neutral_settings_equal_trl_for_every_loss(trainer, loss_type, tmp_path):
-    ours = trajectory(build(trainer, BaselineConfig, tmp_path, loss_type=loss_type))
+    ours = trajectory(build(trainer, Neutral, tmp_path, loss_type=loss_type))
     theirs = trajectory(build(GRPOTrainer, GRPOConfig, tmp_path, loss_type=loss_type))
     assert same(ours, theirs)
 
@@ -74,13 +75,13 @@ def test_neutral_settings_equal_trl_for_every_loss(trainer, loss_type, tmp_path)
 @pytest.mark.parametrize("trainer", [BaselineTrainer, Recomputed])
 @pytest.mark.parametrize("move", MOVES)
 def test_neutral_settings_equal_trl_however_rollouts_move(trainer, move, tmp_path):
-    ours = trajectory(build(trainer, BaselineConfig, tmp_path, **MOVES[move]))
+    ours = trajectory(build(trainer, Neutral, tmp_path, **MOVES[move]))
     theirs = trajectory(build(GRPOTrainer, GRPOConfig, tmp_path, **MOVES[move]))
     assert same(ours, theirs)
 
 
 def test_the_comparison_can_fail(tmp_path):
-    ours = trajectory(build(Fixed, BaselineConfig, tmp_path))
+    ours = trajectory(build(Fixed, Neutral, tmp_path))
     theirs = trajectory(build(GRPOTrainer, GRPOConfig, tmp_path))
     assert not same(ours, theirs)
 
@@ -157,4 +158,4 @@ def test_two_processes_see_the_same_contract(tmp_path):
     verdict = json.loads(result.read_text())
     assert verdict.pop("processes") == 2
     assert verdict == dict.fromkeys(verdict, True)
-    assert len(verdict) == 11
+    assert len(verdict) == 14

@@ -9,7 +9,7 @@ import tempfile
 import torch
 from trl import GRPOConfig, GRPOTrainer
 
-from tests.trainers.runs import Recomputed, build, same, trajectory
+from tests.trainers.runs import UNEVEN, Neutral, Recomputed, apart, build, gradients, same, trajectory
 from trainers import (
     BaselineConfig,
     BaselineTrainer,
@@ -21,6 +21,12 @@ from trainers import (
 )
 from trainers.intuitor import IntuitorConfig, IntuitorTrainer
 from trainers.ttrl import TTRLConfig, TTRLTrainer
+
+
+def mostly_flat(completion_ids, **_):
+    """Only the second rank's rewards differ, so only its groups train."""
+    rank = torch.distributed.get_rank()
+    return [rank * float(sum(ids) % 5) for ids in completion_ids]
 
 
 class Fixed(RolloutTrainer):
@@ -152,6 +158,14 @@ def exhausted_on_both(path):
     return trainer.state.global_step == 1
 
 
+def lean_apart(path, **options):
+    """How far lean gradients are from TRL's, with groups that lie on both ranks, and rows that change ranks."""
+    options = {"num_generations": 16, "num_iterations": 2, **UNEVEN, **options}
+    ours, _ = gradients(BaselineTrainer, BaselineConfig, path, **options)
+    theirs, _ = gradients(GRPOTrainer, GRPOConfig, path, **options)
+    return apart(ours, theirs)
+
+
 def main(result):
     """Every check runs on both ranks; a check holds when it holds on both."""
     with tempfile.TemporaryDirectory() as path:
@@ -159,10 +173,10 @@ def main(result):
         split = {"num_generations": 8, "num_iterations": 2, "max_steps": 4}  # one group across both ranks
         stock_split = trajectory(build(GRPOTrainer, GRPOConfig, path, **split))
         checks = {
-            "baseline equals trl": same(trajectory(build(BaselineTrainer, BaselineConfig, path)), stock),
-            "recomputed equals trl": same(trajectory(build(Recomputed, BaselineConfig, path)), stock),
-            "split groups equal trl": same(trajectory(build(Recomputed, BaselineConfig, path, **split)), stock_split),
-            "comparison can fail": not same(trajectory(build(Fixed, BaselineConfig, path)), stock),
+            "baseline equals trl": same(trajectory(build(BaselineTrainer, Neutral, path)), stock),
+            "recomputed equals trl": same(trajectory(build(Recomputed, Neutral, path)), stock),
+            "split groups equal trl": same(trajectory(build(Recomputed, Neutral, path, **split)), stock_split),
+            "comparison can fail": not same(trajectory(build(Fixed, Neutral, path)), stock),
             "rows are delivered in order": delivered_rows(path),
             "group loss": group_loss_is_the_mean_of_group_means(path),
             "callbacks see every process": callbacks_see_every_process(path),
@@ -170,6 +184,9 @@ def main(result):
             "a vote counts both ranks": a_vote_counts_both_ranks(path),
             "one rank runs dry": one_rank_runs_dry(path),
             "exhausted on both": exhausted_on_both(path),
+            "lean gradient": lean_apart(path) <= 1e-6,
+            "lean gradient of means over rows": lean_apart(path, loss_type="grpo") <= 1e-6,
+            "lean gradient with idle rows": lean_apart(path, reward_funcs=mostly_flat) <= 1e-6,
         }
         held = torch.tensor([float(v) for v in checks.values()])
         torch.distributed.all_reduce(held, torch.distributed.ReduceOp.MIN)
