@@ -20,13 +20,14 @@ COMMANDS = {
     "knowledge": "KnowRL's hints: extract them from solutions, select those that a model needs",
     "evaluate": "measure a model on benchmarks, with errors and a protocol",
     "compare": "say of two evaluations whether their difference is noise",
+    "push": "send a trained model or a filtered data set to the Hub",
     "show": "the story of a run from its folder: curves, samples, results",
     "verdict": "say why an answer counts as right or wrong: --gold, --text",
 }
 
 
 def main(argv: list[str]) -> int:
-    """Run a subcommand; exit code 0 = done, 2 = something for the user to mend, 130 = interrupted."""
+    """Run a subcommand; exit code 0 = done, 2 = something to mend, 3 = saved, not pushed, 130 = stopped."""
     name = argv[0] if argv else "--help"
     if name not in COMMANDS:
         listing = "\n".join(f"  {command:<11} {text}" for command, text in COMMANDS.items())
@@ -44,7 +45,7 @@ def main(argv: list[str]) -> int:
         command.main(argv[1:])
     except UserError as error:
         _tell(str(error))
-        return 2
+        return error.exit_code
     except KeyboardInterrupt:
         _tell("interrupted.")
         return 130

@@ -7,9 +7,17 @@ from collections.abc import Iterable
 class UserError(Exception):
     """A wrong argument, recipe, model or data set: told without a traceback, exit code 2."""
 
+    exit_code = 2
+
 
 class DataError(UserError, ValueError):
     """A data set cannot be used as it is."""
+
+
+class PushError(UserError):
+    """Everything is saved here, but the Hub did not take it: exit code 3."""
+
+    exit_code = 3
 
 
 def nearest(met: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:

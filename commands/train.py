@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 
 import torch
+from accelerate import PartialState
 from tqdm.auto import tqdm
 from trl.models import unwrap_model_for_generation
 
@@ -11,6 +12,8 @@ from commands.arguments import parse
 from commands.arguments.help import train_help
 from commands.arguments.print_config import config_yaml
 from commands.arguments.settings import Settings
+from commands.hub import require_repository
+from commands.push import push_run
 from commands.terminal.console import say
 from commands.training.problems import Task, prepare
 from commands.training.results import report
@@ -44,6 +47,7 @@ def main(argv: Sequence[str]) -> None:
         torch.set_num_threads(1)  # too small a model to share; `accelerate launch` asks for every core
     task = prepare(settings)
     run = choose_folder(settings)
+    repository = _repository(settings)
     with claimed(run, settings, task):
         trainer = built_or_refused(settings, task, run)
     say(f"model     {_described(trainer)}")
@@ -53,6 +57,8 @@ def main(argv: Sequence[str]) -> None:
         open_record(run, settings, task, asked)
     with recorded(run):
         _train(settings, trainer, task, run)
+    if repository and trainer.accelerator.is_main_process:
+        say(f"pushed    {push_run(run, repository)}")
 
 
 def _train(settings: Settings, trainer: RolloutTrainer, task: Task, run: RunFolder) -> None:
@@ -77,6 +83,17 @@ def _train(settings: Settings, trainer: RolloutTrainer, task: Task, run: RunFold
     after = _measure(settings, trainer, task, "after")
     if trainer.accelerator.is_main_process:
         report(run, task, seconds, before, after)
+
+
+def _repository(settings: Settings) -> str | None:
+    """Where the model shall be pushed; made sure of here, and pushed to by us alone, once all is saved."""
+    config = settings.trainer
+    if not config.push_to_hub:
+        return None
+    config.push_to_hub = False
+    if not PartialState().is_main_process:
+        return None
+    return require_repository(str(config.hub_model_id), "model", private=config.hub_private_repo)
 
 
 def _announce(settings: Settings) -> None:

@@ -3,10 +3,7 @@
 from argparse import Namespace
 from typing import Any
 
-from huggingface_hub import HfApi
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-
-from errors import UserError
+from commands.hub import require_repository, upload
 from runs.folder import write_whole
 from runs.samples import SampleFolder
 
@@ -19,33 +16,18 @@ def check_hub(options: Namespace) -> None:
     Raises:
         UserError: Nobody is logged in, or may not write there.
     """
-    if not options.push_to_hub:
-        return
-    try:
-        HfApi().create_repo(options.push_to_hub, repo_type="dataset", private=True, exist_ok=True)
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
-        raise UserError(
-            f"--push-to-hub {options.push_to_hub} must be a data set you can write to: "
-            f"{str(error).splitlines()[0]} Log in with `hf auth login`, name OWNER/NAME, or leave it out."
-        ) from error
+    if options.push_to_hub:
+        require_repository(options.push_to_hub, "dataset")
 
 
 def push(options: Namespace, folder: SampleFolder) -> str:
-    """Push the result; samples stay here. Returns where it is."""
-    try:
-        done = HfApi().upload_folder(
-            repo_id=options.push_to_hub,
-            repo_type="dataset",
-            folder_path=folder.path,
-            allow_patterns=PUSHED,
-            commit_message="Problems in the learnable zone",
-        )
-    except (HfHubHTTPError, OSError) as error:
-        raise UserError(
-            f"the result is complete in {folder.path}, but could not be pushed: {str(error).splitlines()[0]} The same "
-            "command tries again."
-        ) from error
-    return str(done)
+    """Push the result; samples stay here. Returns where it is.
+
+    Raises:
+        PushError: It could not be done.
+    """
+    again = f"python cli.py push {folder.path} --to {options.push_to_hub}"
+    return upload(folder.path, options.push_to_hub, "dataset", "Problems in the learnable zone", again, PUSHED)
 
 
 def write_card(options: Namespace, folder: SampleFolder) -> None:

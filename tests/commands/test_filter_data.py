@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -232,13 +233,14 @@ def test_the_push_is_checked_before_and_carries_result_and_card(tmp_path, monkey
         def create_repo(self, name, **options):
             calls.append(("create", name, options["repo_type"]))
             assert not (tmp_path / "out").exists()
+            return SimpleNamespace(repo_id=name)
 
         def upload_folder(self, *, repo_id, folder_path, allow_patterns, **_options):
             sent = [path for pattern in allow_patterns for path in folder_path.glob(pattern)]
             calls.append(("upload", repo_id, sent))
             return "https://there"
 
-    monkeypatch.setattr("commands.filtering.card.HfApi", Api)
+    monkeypatch.setattr("commands.hub.HfApi", Api)
     run(tmp_path / "out", "--push-to-hub", "me/learnable")
     assert calls[0] == ("create", "me/learnable", "dataset")
     sent = [path.relative_to(tmp_path / "out").as_posix() for path in calls[1][2]]
@@ -250,7 +252,9 @@ def test_the_push_is_checked_before_and_carries_result_and_card(tmp_path, monkey
 
 
 def test_a_push_that_cannot_work_stops_before_anything_is_sampled(tmp_path):
-    with pytest.raises(UserError, match=r"--push-to-hub me/x must be a data set you can write to: .*hf auth login"):
+    with pytest.raises(
+        UserError, match=r"a push to me/x was asked for, .*dataset repository that you can write to: .*hf auth"
+    ):
         filter_data.main([*SMALL, "--output-dir", str(tmp_path / "out"), "--push-to-hub", "me/x"])
     assert not (tmp_path / "out").exists()
 
