@@ -25,6 +25,7 @@ BOUNDS: dict[str, tuple[float, float, bool]] = {
     "prompts_per_step": (1, math.inf, True),
     "sample_steps": (0, math.inf, True),
     "saved_prompts": (-1, math.inf, True),
+    "watchdog_minutes": (0, math.inf, True),
     "num_train_epochs": (0, math.inf, False),
     "learning_rate": (0, 1, True),
     "temperature": (0, math.inf, False),

@@ -26,7 +26,13 @@ OFTEN = {
     "logging": "output_dir logging_steps save_steps report_to num_completions_to_print",
     "hub": "push_to_hub hub_model_id",
 }
-SELDOM = {"system_prompt", "hint_style", "saved_prompts"}  # of ours; for --help-all
+SELDOM = {
+    "system_prompt",
+    "hint_style",
+    "saved_prompts",
+    "watchdog_minutes",
+    "allow_truncated",
+}  # of ours; for --help-all
 _TRL_NAMES = {"group_size": "num_generations"}
 
 
@@ -39,7 +45,8 @@ def train_help(everything: bool = False) -> str:
             *method_lines(),
             "options, as flags or as lines of the recipe, with their defaults in brackets",
             *(line for group in GROUPS for line in _group_lines(group)),
-            "--print-config shows all settings and their sources; --help-all has the rest of TRL's options",
+            "--dry-run tries everything up to one step; --print-config shows all settings and where they are from",
+            "--help-all has the rest of TRL's options",
             *(_all_lines() if everything else []),
         ]
     )
