@@ -7,7 +7,7 @@ from commands.arguments.settings import Settings
 from commands.prompts import say_block
 from commands.terminal.table import duration
 from commands.training.guard import Guard
-from commands.training.memory import memory_lines
+from commands.training.memory_lines import memory_lines
 from commands.training.problems import Task, prepare
 from commands.training.readiness import check_ready
 from commands.training.run import choose_folder, claimed

@@ -88,8 +88,8 @@ class Guard(TrainerCallback):
             raise UserError(
                 f"step {state.global_step} changed none of the trained weights, though its gradient (norm "
                 f"{self._norm:.3g}) and its learning rate ({args.learning_rate:g} at most) are not zero: the "
-                "optimizer does not hold the weights that the gradient is of, or the change is below their precision. Use "
-                "--dtype float32, raise --learning_rate, or leave out what replaces the model's layers."
+                "optimizer does not hold the weights that the gradient is of, or the change is below their precision. "
+                "Use --dtype float32, raise --learning_rate, or leave out what replaces the model's layers."
             )
 
     @override

@@ -41,8 +41,8 @@ def check_ready(settings: Settings, trainer: RolloutTrainer, task: Task) -> None
         cause = f" A likely cause: {doubt}" if doubt else ""
         raise UserError(
             f"none of {SAMPLES} completions ended within --max_completion_length {limit}, so every answer would be "
-            f"cut off before it is graded.{cause} Raise --max_completion_length, or train a model that has learned to end "
-            "its answers (an instruction-tuned one, with its own chat template). --allow_truncated goes on all the "
+            f"cut off before it is graded.{cause} Raise --max_completion_length, or train a model that has learned to "
+            "end its answers (an instruction-tuned one, with its own chat template). --allow_truncated goes on all the "
             "same."
         )
 
@@ -91,7 +91,8 @@ def ends_of(model: Any, tokenizer: Any) -> tuple[str, str | None]:
         return said, None
     return said, (
         f"the chat template ends an answer with {tokenizer.convert_ids_to_tokens(end)} ({end}), at which no "
-        f"completion ends. Where the model has learned that token, add {end} to eos_token_id in its generation_config.json."
+        f"completion ends. Where the model has learned that token, add {end} to eos_token_id in its "
+        "generation_config.json."
     )
 
 
