@@ -16,6 +16,7 @@ import embedded
 from commands.arguments.checks import check_installed
 from commands.arguments.help import method_lines
 from commands.arguments.loggers import check_loggers
+from commands.arguments.pairs import check_pairs
 from commands.arguments.parser import Parser
 from commands.arguments.recipe import RECIPES, Recipe, read_recipe
 from commands.arguments.settings import Settings
@@ -59,6 +60,7 @@ def parse(argv: Sequence[str]) -> Settings:
     settings = Settings(*parsed)
     settings.values, settings.sources = parser.values, parser.sources
     _complete(settings)
+    check_pairs(settings)
     check_installed(settings)
     settings.notes += check_loggers(settings.trainer.report_to or [])
     return settings

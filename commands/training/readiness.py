@@ -42,8 +42,8 @@ def check_ready(settings: Settings, trainer: RolloutTrainer, task: Task) -> None
         raise UserError(
             f"none of {SAMPLES} completions ended within --max_completion_length {limit}, so every answer would be "
             f"cut off before it is graded.{cause} Raise --max_completion_length, or train a model that has learned to "
-            "end its answers (an instruction-tuned one, with its own chat template). --allow_truncated goes on all the "
-            "same."
+            "end its answers (an instruction-tuned one, with its own chat template). --allow_truncated goes on all "
+            "the same."
         )
 
 
