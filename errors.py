@@ -53,8 +53,8 @@ def told(error: BaseException) -> tuple[int, str]:
     if type(error).__name__ == "OutOfMemoryError":  # torch's, which not every command imports
         return 2, (
             f"the device has too little memory: {first} Lower --per_device_train_batch_size (accumulation makes up "
-            "for it) or --max_completion_length, keep --gradient_checkpointing, or train with --use_peft; train --dry-run "
-            "estimates what is needed."
+            "for it) or --max_completion_length, keep --gradient_checkpointing, or train with --use_peft; train "
+            "--dry-run estimates what is needed."
         )
     with tempfile.NamedTemporaryFile("w", prefix="traceback-", suffix=".txt", delete=False, encoding="utf-8") as file:
         file.write("".join(traceback.format_exception(error)))

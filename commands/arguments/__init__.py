@@ -43,7 +43,7 @@ def parse(argv: Sequence[str]) -> Settings:
     machine = _machine_defaults()
     parser.add_layer(machine, dict.fromkeys(machine, "this machine"))
     model = _peek(argv, "model_name_or_path") or recipe.values.get("model_name_or_path")
-    if model is None or Path(model).resolve() == embedded.MODEL:
+    if model is None or Path(str(model)).resolve() == embedded.MODEL:
         shipped = {"model_name_or_path": str(embedded.MODEL), **read_recipe(str(RECIPES / "embedded.yaml")).values}
         own = RECIPES / f"embedded-{parser.method}.yaml"  # with its data: of no use for other problems
         if own.is_file() and not (_peek(argv, "dataset_name") or recipe.values.get("dataset_name")):
@@ -87,6 +87,8 @@ def _complete(settings: Settings) -> None:
             )
     if len(set(arguments.reward_funcs)) < len(arguments.reward_funcs):
         raise UserError(f"--reward_funcs takes each name once; found {' '.join(arguments.reward_funcs)}.")
+    if not arguments.reward_funcs and config.needs_answers:
+        raise UserError(f"--reward_funcs is empty, so nothing would be learned; name some of {', '.join(REWARDS)}.")
     if config.max_completion_length is None:
         raise UserError("--max_completion_length needs a number of tokens; found none.")
     if config.reward_weights is None:

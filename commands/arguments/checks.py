@@ -2,11 +2,13 @@
 
 import argparse
 import importlib.util
+import json
 import math
 from pathlib import Path
+from typing import Any
 
 from commands.arguments.settings import Settings
-from errors import UserError
+from errors import UserError, some_of
 
 # name: (lowest, highest, whether the lowest itself is allowed)
 BOUNDS: dict[str, tuple[float, float, bool]] = {
@@ -52,9 +54,22 @@ def check_bounds(values: argparse.Namespace) -> None:
         raise UserError("--eval_problems 1 would be measured without an error; name 2 or more, or 0 for none.")
     if getattr(values, "max_steps", None) == 0:
         raise UserError("--max_steps 0 would train nothing; name a number of steps, or -1 for whole epochs.")
-    for weight in getattr(values, "reward_weights", None) or []:
-        if not math.isfinite(weight):
-            raise UserError(f"--reward_weights takes finite numbers; found {weight}.")
+    for name, value in vars(values).items():
+        parts = value if isinstance(value, list) else [value]
+        if any(isinstance(part, float) and not math.isfinite(part) for part in parts):
+            raise UserError(f"--{name} takes finite numbers; found {some_of(parts)}.")
+        if name.endswith("_kwargs") and value is not None and not _is_mapping(value):
+            raise UserError(f"--{name} takes a mapping of names to values, or JSON of one; found {value!r}.")
+
+
+def _is_mapping(value: Any) -> bool:
+    """Whether it is one, or JSON of one."""
+    if isinstance(value, dict):
+        return True
+    try:
+        return isinstance(json.loads(value), dict)
+    except (TypeError, ValueError):
+        return False
 
 
 def check_installed(settings: Settings) -> None:
