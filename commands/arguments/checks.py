@@ -54,6 +54,9 @@ def check_bounds(values: argparse.Namespace) -> None:
         raise UserError("--eval_problems 1 would be measured without an error; name 2 or more, or 0 for none.")
     if getattr(values, "max_steps", None) == 0:
         raise UserError("--max_steps 0 would train nothing; name a number of steps, or -1 for whole epochs.")
+    for one, other in (("load_in_4bit", "load_in_8bit"), ("bf16", "fp16")):
+        if getattr(values, one, None) is True and getattr(values, other, None) is True:
+            raise UserError(f"--{one} and --{other} exclude each other; found both. Set one of them to false.")
     for name, value in vars(values).items():
         parts = value if isinstance(value, list) else [value]
         if any(isinstance(part, float) and not math.isfinite(part) for part in parts):

@@ -12,8 +12,6 @@ def check_pairs(settings: Settings) -> None:
     """
     config, model, arguments = settings.trainer, settings.model, settings.arguments
     bits = [option for option in ("load_in_4bit", "load_in_8bit") if getattr(model, option)]
-    if len(bits) == 2:
-        raise UserError("--load_in_4bit and --load_in_8bit are two ways to load one model; leave one of them out.")
     if bits and config.use_vllm:
         raise UserError(
             f"--{bits[0]} does not go with --use_vllm: vLLM would sample with other weights than those that are "
@@ -23,8 +21,6 @@ def check_pairs(settings: Settings) -> None:
         raise UserError("--tools python samples with transformers, not with --use_vllm; leave one of them out.")
     if config.use_cpu and config.use_vllm:
         raise UserError("--use_vllm needs a GPU, and this run is on the CPU; leave it out.")
-    if config.bf16 and config.fp16:
-        raise UserError("--bf16 and --fp16 are two types to compute in; set one of them to false.")
     _refuse_idle(settings, "vllm_", "use_vllm", True)
     _refuse_idle(settings, "vllm_server_", "vllm_mode", "server")
     _refuse_idle(settings, "lora_", "use_peft", True)
