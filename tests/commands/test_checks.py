@@ -50,7 +50,10 @@ REFUSALS = {  # arguments: what the message names, value and way out
         ["--load_in_4bit does not go with --use_vllm", "Leave --use_vllm out"],
     ),
     "8 bits with vLLM": ([*QWEN, "--load_in_8bit", "--use_peft", "--use_vllm"], ["--load_in_8bit does not go with"]),
-    "4 and 8 bits": ([*QWEN, "--load_in_4bit", "--load_in_8bit", "--use_peft"], ["--load_in_8bit exclude each other", "Set one"]),
+    "4 and 8 bits": (
+        [*QWEN, "--load_in_4bit", "--load_in_8bit", "--use_peft"],
+        ["--load_in_8bit exclude each other", "Set one"],
+    ),
     "4 bits without adapter": ([*QWEN, "--load_in_4bit"], ["add --use_peft"]),
     "tool with vLLM": ([*QWEN, "--tools", "python", "--use_vllm"], ["--tools python", "leave one of them out"]),
     "vLLM on the CPU": (["--use_vllm", "--use_cpu"], ["--use_vllm needs a GPU", "leave it out"]),
