@@ -1,6 +1,7 @@
 """While a run goes on: that its gradient is finite and its weights move, and at its end that it has trained."""
 
 import math
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -26,7 +27,7 @@ def guarded(settings: Settings, trainer: RolloutTrainer, run: RunFolder) -> Iter
     """Watch over a run, and say at its end whether it has trained anything.
 
     Raises:
-        UserError: The run cannot go on, or its weights are those it began with.
+        UserError: The run cannot go on.
     """
     guard, minutes = Guard(run), settings.arguments.watchdog_minutes
     rank = trainer.accelerator.process_index
@@ -38,7 +39,7 @@ def guarded(settings: Settings, trainer: RolloutTrainer, run: RunFolder) -> Iter
         yield
     finally:
         watchdog.stop()
-    guard.conclude(settings.trainer.learning_rate)
+    guard.conclude()
 
 
 class Guard(TrainerCallback):
@@ -105,26 +106,21 @@ class Guard(TrainerCallback):
             if state.is_world_process_zero:
                 self.run.update(trained=self.trained)
 
-    def conclude(self, learning_rate: float) -> None:
+    def conclude(self) -> None:
         """Say at the end of a run that it has trained nothing.
 
-        Args:
-            learning_rate: That was asked for; with 0 nothing was meant to change.
-
-        Raises:
-            UserError: It should have.
+        It is no error: a gradient without effect was one in its first step, so there was none, and a run of a few
+        steps may meet no group that teaches.
         """
         if self.trained is not False:
             return
-        if learning_rate == 0:
-            say("the weights are those of the start: --learning_rate was 0")
-            return
-        raise UserError(
-            f"the run has trained nothing: its weights are, bit for bit, those it began with (trained: false in "
-            f"{self.run.run}). Where no group of answers had rewards that differ there is no gradient: look at the "
-            "column `same`, and train on problems that are sometimes solved (cli.py filter-data), with a higher "
-            "--temperature or a larger --group_size."
+        text = (
+            f"warning: this run has trained nothing. Its weights are, bit for bit, those it began with (trained: "
+            f"false in {self.run.run}): with a learning rate above 0, that is so where no group had rewards "
+            "that differ. Look at the column `same`, and train on problems that are sometimes solved (cli.py "
+            "filter-data), with a higher --temperature or a larger --group_size."
         )
+        say(textwrap.fill(text, 100, subsequent_indent=" " * len("warning: "), break_on_hyphens=False))
 
     def _stop(self, step: int, norm: float) -> None:
         saved = self.run.last_checkpoint()
