@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
+import torch
 from peft import LoraConfig
 from transformers import AutoConfig, AutoModelForCausalLM, Qwen2Config
 
@@ -42,15 +43,56 @@ def test_full_training_of_a_1_5b_model():
     assert memory.cache == 2 * 28 * 256 * 2 * 32 * 2560  # keys and values, layers, width, bytes, rows, tokens: 2.3 GB
     assert memory.head == 4096 * 32768 * 2 + 4 * 151936 * 1536  # a tile of logits, the head's gradient
     tokens = 8 * 2560
-    inputs = 28 * tokens * 1536 * 2  # what checkpointing keeps of each layer: 1.8 GB
-    one_layer = tokens * (8 * 1536 + 2 * 256 + 4 * 8960) * 2  # worked out again for one layer at a time: 2.0 GB
+    inputs = 28 * tokens * 1536 * 4  # what checkpointing keeps of each layer, in float32: 3.5 GB
+    one_layer = tokens * ((8 * 1536 + 2 * 256 + 4 * 8960) * 2 + 14 * 1536)  # again for one layer at a time: 2.4 GB
     assert memory.activations == inputs + one_layer
     assert memory.peak == 12 * PARAMETERS + 6 * PARAMETERS + memory.activations + memory.head
 
 
 def test_without_checkpointing_every_layer_is_kept():
     kept = estimate(SHAPE, replace(WORK, checkpointing=False)).activations
-    assert kept == 28 * 8 * 2560 * (8 * 1536 + 2 * 256 + 4 * 8960) * 2  # 55.5 GB, the reason for checkpointing
+    assert kept == 28 * 8 * 2560 * (
+        (8 * 1536 + 2 * 256 + 4 * 8960) * 2 + 14 * 1536
+    )  # 68 GB: why there is checkpointing
+
+
+@pytest.mark.parametrize(("half", "autocast"), [(False, False), (False, True), (True, False)])
+def test_activations_are_what_autograd_keeps(half, autocast):
+    """Of a layer of a small Qwen2: the difference between 4 layers and 2, without weights and their casts."""
+
+    def kept(layers):
+        config = Qwen2Config(
+            vocab_size=64,
+            hidden_size=256,
+            intermediate_size=1024,
+            num_hidden_layers=layers,
+            num_attention_heads=4,
+            num_key_value_heads=1,
+        )
+        model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa").train()
+        model = model.to(torch.bfloat16) if half else model
+        weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
+        seen = {}
+
+        def pack(tensor):
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in weights:
+                seen[storage.data_ptr()] = (storage.nbytes(), tensor)  # held, or its place would be given away
+            return tensor
+
+        ids = torch.ones(2, 256, dtype=torch.long)
+        with (
+            torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor),
+            torch.autocast("cpu", torch.bfloat16, enabled=autocast),
+        ):
+            model.model(input_ids=ids, attention_mask=torch.ones_like(ids))
+        return sum(size for size, _ in seen.values())
+
+    casts = 2 * (2 * 256 * 256 + 2 * 256 * 64 + 3 * 256 * 1024) if autocast else 0  # the matrices of a layer
+    weight, compute = 2 if half else 4, 2 if half or autocast else 4
+    work = Work(weight, weight, 8, compute, rows=2, sampled=0, tokens=256, completion=0, checkpointing=False)
+    shape = Shape(10, 10, 256, 1024, layers=1, keys=64, vocabulary=64)
+    assert (kept(4) - kept(2)) / 2 - casts == pytest.approx(estimate(shape, work).activations, rel=0.02)
 
 
 def test_an_adapter_alone_has_gradients_and_states():
