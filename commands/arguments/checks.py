@@ -62,7 +62,8 @@ def check_bounds(values: argparse.Namespace) -> None:
         if any(isinstance(part, float) and not math.isfinite(part) for part in parts):
             raise UserError(f"--{name} takes finite numbers; found {some_of(parts)}.")
         if name.endswith("_kwargs") and value is not None and not _is_mapping(value):
-            raise UserError(f"--{name} takes a mapping of names to values, or JSON of one; found {value!r}.")
+            met = repr(value) if str(value).isalnum() else "something else"  # which may hold a token
+            raise UserError(f"--{name} takes a mapping of names to values, or JSON of one; found {met}.")
 
 
 def _is_mapping(value: Any) -> bool:

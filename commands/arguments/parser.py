@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_type_hints
 
 from trl import GRPOConfig, ModelConfig, TrlParser
 from typing_extensions import override
@@ -14,7 +14,7 @@ from commands.arguments.checks import check_bounds
 from commands.arguments.recipe import Recipe, as_listed
 from commands.arguments.settings import TrainArguments
 from commands.arguments.settle import settle_batch
-from errors import UserError, nearest
+from errors import UserError, nearest, some_of
 from trainers import METHODS
 
 # Of TRL's options; ours name theirs in the field's metadata.
@@ -35,7 +35,8 @@ class Parser(TrlParser):
         config = METHODS[method][1]
         super().__init__([TrainArguments, config, ModelConfig], allow_abbrev=False, add_help=False)  # type: ignore[list-item]
         self.method = method
-        self._mappings = {f.name for kind in (config, ModelConfig) for f in fields(kind) if "dict" in str(f.type)}
+        hints = {**get_type_hints(config), **get_type_hints(ModelConfig)}  # the parser has changed the fields' types
+        self._mappings = {name for name, hint in hints.items() if "dict" in str(hint)}
         trl = {f.name: f for kind in (GRPOConfig, ModelConfig) for f in fields(kind)}
         ours = {f.name for f in fields(TrainArguments)}
         options = {action.dest for action in self._actions}
@@ -140,7 +141,7 @@ class Parser(TrlParser):
         """Why this value cannot be the option's, in words that follow its name; None if it can."""
         several = action.nargs in ("+", "*")
         if isinstance(value, dict):
-            return None if action.dest in self._mappings else f"takes no mapping; found {value!r}"
+            return None if action.dest in self._mappings else f"takes no mapping; found one of {some_of(value)}"
         if value is None:
             optional = action.default is None or (not self._refused(action, "none") and action.type is not str)
             return None if optional else "has no value; leave the line out for the default"

@@ -35,7 +35,7 @@ REFUSALS = {  # arguments: what the message names, value and way out
     "unknown key": (["--config", "RECIPE", "learnin_rate: 1"], ["learnin_rate", "Did you mean 'learning_rate'?"]),
     "mapping for a number": (
         ["--config", "RECIPE", "learning_rate: {a: 1}"],
-        ["learning_rate takes no mapping", "1}"],
+        ["learning_rate takes no mapping; found one of a"],
     ),
     "yes for a text": (["--config", "RECIPE", "dataset_name: yes"], ["found true", "Put it into quotes"]),
     "number for options": (["--generation_kwargs", "much"], ["'much'", "a mapping of names to values"]),
