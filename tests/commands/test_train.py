@@ -247,7 +247,7 @@ def test_help_fits_a_screen_and_names_our_options(capsys, monkeypatch):
     assert all(f"--{name}" in everything for name in TrainArguments.__dataclass_fields__)
     known = {field for _, config in METHODS.values() for field in config.__dataclass_fields__}
     known |= set(TrainArguments.__dataclass_fields__) | set(ModelConfig.__dataclass_fields__)
-    known |= {"config", "lambda", "group_size", "print-config", "help-all", "OPTION"}
+    known |= {"config", "lambda", "group_size", "print-config", "help-all", "dry-run", "OPTION"}
     assert set(re.findall(r"--([\w-]+)", told)) <= known
 
 
