@@ -14,6 +14,8 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # The clone that is run wins over packages named `data` or `rewards` elsewhere.
 sys.path.insert(0, str(Path(__file__).parent))
 
+from errors import told, without_debug
+
 COMMANDS = {
     "train": "teach a model by group-relative RL; --method says how",
     "filter-data": "keep the problems that a model can learn from: 2 to 5 of 8 solutions right",
@@ -22,12 +24,14 @@ COMMANDS = {
     "compare": "say of two evaluations whether their difference is noise",
     "push": "send a trained model or a filtered data set to the Hub",
     "show": "the story of a run from its folder: curves, samples, results",
+    "doctor": "say whether this machine is fit for training, and what to mend",
     "verdict": "say why an answer counts as right or wrong: --gold, --text",
 }
 
 
 def main(argv: list[str]) -> int:
-    """Run a subcommand; exit code 0 = done, 2 = something to mend, 3 = saved, not pushed, 130 = stopped."""
+    """Run a subcommand; 0 = done, 1 = a defect, 2 = something to mend, 3 = saved, not pushed, 130 = stopped."""
+    argv, debug = without_debug(argv)
     name = argv[0] if argv else "--help"
     if name not in COMMANDS:
         listing = "\n".join(f"  {command:<11} {text}" for command, text in COMMANDS.items())
@@ -38,24 +42,17 @@ def main(argv: list[str]) -> int:
         )
         return 0 if asked and argv else 2
     _quiet_libraries()
-    from errors import UserError
-
     try:
         command = importlib.import_module(f"commands.{name.replace('-', '_')}")
         command.main(argv[1:])
-    except UserError as error:
-        _tell(str(error))
-        return error.exit_code
-    except KeyboardInterrupt:
-        _tell("interrupted.")
-        return 130
+    except (Exception, KeyboardInterrupt) as error:
+        if debug:
+            raise
+        code, paragraph = told(error)
+        if code == 1 or os.environ.get("LOCAL_RANK", "0") == "0":  # a defect may be met by one process alone
+            sys.stderr.write("\n" + textwrap.fill(f"error: {paragraph}", 100, break_on_hyphens=False) + "\n")
+        return code
     return 0
-
-
-def _tell(problem: str) -> None:
-    """One paragraph on standard error, once on each machine."""
-    if os.environ.get("LOCAL_RANK", "0") == "0":
-        sys.stderr.write("\n" + textwrap.fill(f"error: {problem}", 100, break_on_hyphens=False) + "\n")
 
 
 def _quiet_libraries() -> None:

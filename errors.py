@@ -1,7 +1,10 @@
 """What a user can mend, and how it is told: one paragraph with the rule, what was met, and the way out."""
 
 import difflib
-from collections.abc import Iterable
+import tempfile
+import traceback
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -46,3 +49,48 @@ def some_of(names: Iterable[object], limit: int = 12) -> str:
     listed = [str(name) for name in names]
     rest = len(listed) - limit
     return ", ".join(listed[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def told(error: BaseException) -> tuple[int, str]:
+    """Return the exit code of what ended a command, and the paragraph that is told of it."""
+    if isinstance(error, UserError):
+        return error.exit_code, str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return 130, "interrupted."
+    first = (str(error).strip().splitlines() or [""])[0]
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, which not every command imports
+        return 2, (
+            f"the device has too little memory: {first} Lower --per_device_train_batch_size (accumulation makes up "
+            "for it) or --max_completion_length, keep --gradient_checkpointing, or train with --use_peft; train "
+            "--dry-run estimates what is needed."
+        )
+    with tempfile.NamedTemporaryFile("w", prefix="traceback-", suffix=".txt", delete=False, encoding="utf-8") as file:
+        file.write("".join(traceback.format_exception(error)))
+    return 1, (
+        f"{type(error).__name__}{f': {first}' if first else ''}{_place(error)}. This is a defect of the toolkit, not "
+        f"of your settings. Where it happened is in {file.name}; --debug shows it at once."
+    )
+
+
+def _place(error: BaseException) -> str:
+    """The last line of this project that it came through."""
+    root = Path(__file__).parent
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).is_relative_to(root)]
+    ours = [f for f in frames if "site-packages" not in f.filename]
+    return f" ({Path(ours[-1].filename).relative_to(root)}, line {ours[-1].lineno})" if ours else ""
+
+
+def without_debug(argv: Sequence[str]) -> tuple[list[str], bool]:
+    """Take the bare flag `--debug` out of a command line; with a value behind it, it is an option of transformers.
+
+    >>> without_debug(["train", "--debug", "--seed", "1"]), without_debug(["--debug", "train"])
+    ((['train', '--seed', '1'], True), (['train'], True))
+    >>> without_debug(["train", "--debug", "underflow_overflow"])
+    (['train', '--debug', 'underflow_overflow'], False)
+    """
+    following = [*argv[1:], "--"]
+    bare = [
+        part == "--debug" and (i == 0 or after.startswith("--"))
+        for i, (part, after) in enumerate(zip(argv, following, strict=True))
+    ]
+    return [part for part, taken in zip(argv, bare, strict=True) if not taken], any(bare)

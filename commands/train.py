@@ -8,14 +8,17 @@ from accelerate import PartialState
 from tqdm.auto import tqdm
 from trl.models import unwrap_model_for_generation
 
-from commands.arguments import parse
+from commands.arguments import PRINT_CONFIG, parse
 from commands.arguments.help import train_help
 from commands.arguments.print_config import config_yaml
 from commands.arguments.settings import Settings
 from commands.hub import require_repository
 from commands.push import push_run
 from commands.terminal.console import say
+from commands.training.dry_run import dry_run
+from commands.training.guard import guarded
 from commands.training.problems import Task, prepare
+from commands.training.readiness import check_ready
 from commands.training.results import report
 from commands.training.run import choose_folder, claimed, open_record, recorded
 from commands.training.stop import Stop
@@ -27,6 +30,8 @@ from runs.folder import RunFolder
 from runs.records import seconds_at
 from trainers import RolloutTrainer
 
+DRY_RUN = {"--dry_run", "--dry-run"}
+
 
 def main(argv: Sequence[str]) -> None:
     """Run the command.
@@ -37,25 +42,29 @@ def main(argv: Sequence[str]) -> None:
     if {"-h", "--help", "--help-all", "--help_all"} & set(argv):
         say(train_help(everything=not {"-h", "--help"} & set(argv)))
         return
-    asked = [arg for arg in argv if arg not in ("--print-config", "--print_config")]
+    asked = [arg for arg in argv if arg not in (*PRINT_CONFIG, *DRY_RUN)]
     settings = parse(asked)
-    if len(asked) < len(argv):
+    if PRINT_CONFIG & set(argv):
         say(config_yaml(settings, portable=False))
         return
     _announce(settings)
     if settings.embedded and settings.trainer.use_cpu:
         torch.set_num_threads(1)  # too small a model to share; `accelerate launch` asks for every core
+    if DRY_RUN & set(argv):
+        dry_run(settings)
+        return
     task = prepare(settings)
     run = choose_folder(settings)
     repository = _repository(settings)
     with claimed(run, settings, task):
         trainer = built_or_refused(settings, task, run)
+        check_ready(settings, trainer, task)
     say(f"model     {_described(trainer)}")
     say(f"run       {run.path}")
     keep_offenders(run.offenders)
     if trainer.accelerator.is_main_process:
         open_record(run, settings, task, asked)
-    with recorded(run):
+    with guarded(settings, trainer, run), recorded(run):
         _train(settings, trainer, task, run)
     if repository and trainer.accelerator.is_main_process:
         say(f"pushed    {push_run(run, repository)}")

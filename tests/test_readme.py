@@ -68,7 +68,7 @@ def test_every_flag_is_known():
 
     known = {name for _, config in METHODS.values() for name in config.__dataclass_fields__}
     known |= set(TrainArguments.__dataclass_fields__) | set(ModelConfig.__dataclass_fields__)
-    known |= {"config", "group_size", "help", "help-all", "print-config"}
+    known |= {"config", "group_size", "help", "help-all", "print-config", "dry-run", "debug"}
     for parser in (filter_parser(), extract_parser(), select_parser(), evaluate_parser()):
         known |= {name[2:] for name in parser._option_string_actions}
     flags = set(re.findall(r"--(\w[\w-]+)", README))

@@ -16,6 +16,7 @@ import embedded
 from commands.arguments.checks import check_installed
 from commands.arguments.help import method_lines
 from commands.arguments.loggers import check_loggers
+from commands.arguments.pairs import check_pairs
 from commands.arguments.parser import Parser
 from commands.arguments.recipe import RECIPES, Recipe, read_recipe
 from commands.arguments.settings import Settings
@@ -42,7 +43,7 @@ def parse(argv: Sequence[str]) -> Settings:
     machine = _machine_defaults()
     parser.add_layer(machine, dict.fromkeys(machine, "this machine"))
     model = _peek(argv, "model_name_or_path") or recipe.values.get("model_name_or_path")
-    if model is None or Path(model).resolve() == embedded.MODEL:
+    if model is None or Path(str(model)).resolve() == embedded.MODEL:
         shipped = {"model_name_or_path": str(embedded.MODEL), **read_recipe(str(RECIPES / "embedded.yaml")).values}
         own = RECIPES / f"embedded-{parser.method}.yaml"  # with its data: of no use for other problems
         if own.is_file() and not (_peek(argv, "dataset_name") or recipe.values.get("dataset_name")):
@@ -59,6 +60,7 @@ def parse(argv: Sequence[str]) -> Settings:
     settings = Settings(*parsed)
     settings.values, settings.sources = parser.values, parser.sources
     _complete(settings)
+    check_pairs(settings)
     check_installed(settings)
     settings.notes += check_loggers(settings.trainer.report_to or [])
     return settings
@@ -89,6 +91,8 @@ def _complete(settings: Settings) -> None:
         if config.resume_from_checkpoint not in (None, arguments.resume):
             raise UserError("--resume and --resume_from_checkpoint name two checkpoints; give one of them.")
         config.resume_from_checkpoint = arguments.resume
+    if not arguments.reward_funcs and config.needs_answers:
+        raise UserError(f"--reward_funcs is empty, so nothing would be learned; name some of {', '.join(REWARDS)}.")
     if config.max_completion_length is None:
         raise UserError("--max_completion_length needs a number of tokens; found none.")
     if config.reward_weights is None:

@@ -2,11 +2,13 @@
 
 import argparse
 import importlib.util
+import json
 import math
 from pathlib import Path
+from typing import Any
 
 from commands.arguments.settings import Settings
-from errors import UserError
+from errors import UserError, some_of
 from runs.folder import WHOLE
 
 # name: (lowest, highest, whether the lowest itself is allowed)
@@ -26,6 +28,7 @@ BOUNDS: dict[str, tuple[float, float, bool]] = {
     "prompts_per_step": (1, math.inf, True),
     "sample_steps": (0, math.inf, True),
     "saved_prompts": (-1, math.inf, True),
+    "watchdog_minutes": (0, math.inf, True),
     "num_train_epochs": (0, math.inf, False),
     "learning_rate": (0, 1, True),
     "temperature": (0, math.inf, False),
@@ -52,9 +55,26 @@ def check_bounds(values: argparse.Namespace) -> None:
         raise UserError("--eval_problems 1 would be measured without an error; name 2 or more, or 0 for none.")
     if getattr(values, "max_steps", None) == 0:
         raise UserError("--max_steps 0 would train nothing; name a number of steps, or -1 for whole epochs.")
-    for weight in getattr(values, "reward_weights", None) or []:
-        if not math.isfinite(weight):
-            raise UserError(f"--reward_weights takes finite numbers; found {weight}.")
+    for one, other in (("load_in_4bit", "load_in_8bit"), ("bf16", "fp16")):
+        if getattr(values, one, None) is True and getattr(values, other, None) is True:
+            raise UserError(f"--{one} and --{other} exclude each other; found both. Set one of them to false.")
+    for name, value in vars(values).items():
+        parts = value if isinstance(value, list) else [value]
+        if any(isinstance(part, float) and not math.isfinite(part) for part in parts):
+            raise UserError(f"--{name} takes finite numbers; found {some_of(parts)}.")
+        if name.endswith("_kwargs") and value is not None and not _is_mapping(value):
+            met = repr(value) if str(value).isalnum() else "something else"  # which may hold a token
+            raise UserError(f"--{name} takes a mapping of names to values, or JSON of one; found {met}.")
+
+
+def _is_mapping(value: Any) -> bool:
+    """Whether it is one, or JSON of one."""
+    if isinstance(value, dict):
+        return True
+    try:
+        return isinstance(json.loads(value), dict)
+    except (TypeError, ValueError):
+        return False
 
 
 def check_installed(settings: Settings) -> None:

@@ -12,9 +12,9 @@ _PATTERNS = {
     "hub": r"(push_to_)?hub.*|log_completions_hub_repo",
     "logging": r"output_dir|(log|save|report|eval|trackio|run_name|project|disable_tqdm|sample_steps|saved_).*"
     r"|(per_device_eval|num_completions_to_print|include_|load_best|metric_|greater_|batch_eval|prediction_).*"
-    r"|(skip_memory_metrics|num_generations_eval|resume|restore|ignore_data_skip|enable_jit).*",
+    r"|(skip_memory_metrics|num_generations_eval|resume|restore|ignore_data_skip|watchdog|enable_jit).*",
     "generation": r"(vllm_(?!importance)|use_vllm|num_generations$|max_completion|generation_|top_[pk]$|min_p).*"
-    r"|(tools|temperature|repetition|cache_impl|(use_)?transformers_|chat_template|max_tool|pad_to_multiple|ds3_gather).*",
+    r"|(tools|allow_truncated|temperature|repetition|cache_impl|(use_)?transformers_|chat_template|max_tool|pad_to_multiple|ds3_gather).*",
     "method": r"(vllm_importance|beta$|num_iterations|epsilon|delta$|sapo|vespo|importance|reward|multi_objective).*"
     r"|(scale_re|loss_type|mask_trunc|sync_ref|ref_model|top_entropy|entropy|use_adaptive|off_policy|use_bias).*",
     "data": r"(data_seed|dataloader|remove_unused|label_names|train_sampling|length_column|shuffle_dataset).*",

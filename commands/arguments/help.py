@@ -17,16 +17,18 @@ WIDTH = 100
 _GROUP, _NAME = 13, 19  # columns before an option, and before its text
 # TRL's options that most runs change.
 OFTEN = {
-    "model": "model_name_or_path use_peft lora_r load_in_4bit attn_implementation",
+    "model": "model_name_or_path use_peft lora_r load_in_4bit",
     "method": "length_penalty num_iterations epsilon epsilon_high beta token_norm zero_variance reward_weights "
     "external_weight",
     "generation": "group_size max_completion_length temperature top_p use_vllm",
     "optimisation": "learning_rate per_device_train_batch_size gradient_accumulation_steps max_steps "
     "num_train_epochs seed",
-    "logging": "output_dir logging_steps save_steps report_to num_completions_to_print",
+    "logging": "output_dir logging_steps save_steps report_to",
     "hub": "push_to_hub hub_model_id",
 }
-SELDOM = {"system_prompt", "hint_style", "saved_prompts", "resume", "force"}  # of ours; for --help-all
+SELDOM = {
+    "system_prompt", "hint_style", "saved_prompts", "resume", "force", "watchdog_minutes", "allow_truncated",
+}  # fmt: skip  # of ours; for --help-all
 _TRL_NAMES = {"group_size": "num_generations"}
 
 
@@ -39,7 +41,7 @@ def train_help(everything: bool = False) -> str:
             *method_lines(),
             "options, as flags or as lines of the recipe, with their defaults in brackets",
             *(line for group in GROUPS for line in _group_lines(group)),
-            "--print-config shows all settings and their sources; --help-all has the rest of TRL's options",
+            "--dry-run tries all up to one step; --print-config shows all settings; --help-all has TRL's options",
             *(_all_lines() if everything else []),
         ]
     )

@@ -5,16 +5,16 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_type_hints
 
 from trl import GRPOConfig, ModelConfig, TrlParser
 from typing_extensions import override
 
 from commands.arguments.checks import check_bounds
-from commands.arguments.recipe import Recipe
+from commands.arguments.recipe import Recipe, as_listed
 from commands.arguments.settings import TrainArguments
 from commands.arguments.settle import settle_batch
-from errors import UserError, nearest
+from errors import UserError, nearest, some_of
 from trainers import METHODS
 
 # Of TRL's options; ours name theirs in the field's metadata.
@@ -35,6 +35,8 @@ class Parser(TrlParser):
         config = METHODS[method][1]
         super().__init__([TrainArguments, config, ModelConfig], allow_abbrev=False, add_help=False)  # type: ignore[list-item]
         self.method = method
+        hints = {**get_type_hints(config), **get_type_hints(ModelConfig)}  # the parser has changed the fields' types
+        self._mappings = {name for name, hint in hints.items() if "dict" in str(hint)}
         trl = {f.name: f for kind in (GRPOConfig, ModelConfig) for f in fields(kind)}
         ours = {f.name for f in fields(TrainArguments)}
         options = {action.dest for action in self._actions}
@@ -82,7 +84,7 @@ class Parser(TrlParser):
                 continue
             if action is None or isinstance(action, argparse._StoreFalseAction):
                 raise UserError(f"{recipe.place(key)}: {key} is not known to --method {self.method}{self._hint(key)}")
-            wrong = None if isinstance(value, dict) else self._misfit(action, _listed(action, value))
+            wrong = self._misfit(action, as_listed(action, value))
             if wrong:
                 raise UserError(f"{recipe.place(key)}: {key} {wrong}.")
             if action.dest in sources and any(
@@ -98,7 +100,7 @@ class Parser(TrlParser):
         defaults = {}
         for key, value in values.items():
             action = self.option(key)
-            defaults[action.dest if action else key] = _listed(action, value) if action else value
+            defaults[action.dest if action else key] = as_listed(action, value) if action else value
         return super().set_defaults_with_config(**defaults)
 
     @override
@@ -138,6 +140,8 @@ class Parser(TrlParser):
     def _misfit(self, action: argparse.Action, value: Any) -> str | None:
         """Why this value cannot be the option's, in words that follow its name; None if it can."""
         several = action.nargs in ("+", "*")
+        if isinstance(value, dict):
+            return None if action.dest in self._mappings else f"takes no mapping; found one of {some_of(value)}"
         if value is None:
             optional = action.default is None or (not self._refused(action, "none") and action.type is not str)
             return None if optional else "has no value; leave the line out for the default"
@@ -146,6 +150,8 @@ class Parser(TrlParser):
         for part in value if several else [value]:
             if isinstance(part, bool) and action.type in (int, float):
                 return f"takes a number; found {str(part).lower()}"
+            if isinstance(part, bool) and action.type is str and action.dest != "scale_rewards":  # TRL's takes both
+                return f"takes a text; found {str(part).lower()}. Put it into quotes"
             wrong = self._refused(action, str(part))
             if wrong:
                 return wrong
@@ -178,11 +184,6 @@ def _names(config: type) -> Iterable[str]:
     for option in fields(config):
         yield option.name
         yield from (alias.lstrip("-") for alias in option.metadata.get("aliases", ()))
-
-
-def _listed(action: argparse.Action, value: Any) -> Any:
-    """`report_to: wandb` is a list of one."""
-    return [value] if action.dest == "report_to" and isinstance(value, str) else value
 
 
 def _spelt(options: Iterable[str]) -> list[str]:

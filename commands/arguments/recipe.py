@@ -1,6 +1,8 @@
 """A recipe: a YAML file of `option: value` lines, which knows its line numbers."""
 
+import argparse
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +79,10 @@ def _lines(text: str, path: str) -> dict[str, int]:
             raise UserError(f"{path}, line {line}: {key.value} stands in line {lines[key.value]} already; keep one.")
         lines[key.value] = line
     return lines
+
+
+def as_listed(action: argparse.Action, value: Any) -> Any:
+    """Return a value as its option takes it: `report_to: wandb` is a list of one, a number may be a text."""
+    if action.type is str and isinstance(value, int | float | date) and not isinstance(value, bool):
+        value = str(value)
+    return [value] if action.dest == "report_to" and isinstance(value, str) else value

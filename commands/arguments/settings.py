@@ -67,6 +67,12 @@ class TrainArguments:
     saved_prompts: int = field(
         default=2, metadata={"help": "Prompts per generation kept in completions/; -1 for all."}
     )
+    watchdog_minutes: float = field(
+        default=30.0, metadata={"help": "Without a finished micro step, until all stacks are written down; 0: never."}
+    )
+    allow_truncated: bool = field(
+        default=False, metadata={"help": "Train even where no sample completion ends within the limit."}
+    )
 
 
 @dataclass

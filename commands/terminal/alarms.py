@@ -1,7 +1,7 @@
 """What a person must hear of while a run goes on: it learns nothing, or its answers do not fit."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 WINDOW = 5  # logging steps
@@ -14,14 +14,19 @@ WORTH_FALLING = 0.1  # below it, half of the accuracy is noise
 class Alarms:
     """Warnings, each said once when its cause has lasted; again only after the cause was gone for five rows.
 
-    A reward that stays the same and entropy that falls are not among them: a format learned to perfection and a model
-    that grows sure of itself look the same as a fault.
+    Entropy that falls is not among them, nor is a reward that everybody earns: a model that grows sure of itself and a
+    format learned to perfection look the same as a fault.
+
+    Args:
+        rewards: Names of the rewards that count.
     """
 
-    def __init__(self):
+    def __init__(self, rewards: Sequence[str] = ()):
+        self._rewards = [name for name in rewards if name != "accuracy"]  # which has a warning of its own
         self._groups: deque[Mapping[str, Any]] = deque(maxlen=WINDOW)
         self._recent = {
-            name: deque([False] * WINDOW, maxlen=WINDOW) for name in ("signal", "right", "cut", "repeated", "fallen")
+            name: deque([False] * WINDOW, maxlen=WINDOW)
+            for name in ("signal", "right", "cut", "repeated", "fallen", *self._rewards)
         }
         self._usual: float | None = None  # repetition in the first row
         self._began: float | None = None  # accuracy in the first row
@@ -47,6 +52,7 @@ class Alarms:
                     f"no answer was right in the last {WINDOW} rows, so only other rewards are learned. Train on "
                     "easier problems, and read what is marked wrong: cli.py show RUN --wrong."
                 )
+        warnings += self._never_earned(logs)
         if self._falls(logs.get("rewards/accuracy/mean")):
             warnings.append(
                 f"accuracy has fallen from {self._began:.0%} to {logs['rewards/accuracy/mean']:.0%}: what is learned "
@@ -65,6 +71,17 @@ class Alarms:
                 "accuracy with --external_weight."
             )
         return [f"warning: {text}" for text in warnings]
+
+    def _never_earned(self, logs: Mapping[str, Any]) -> Iterator[str]:
+        """Rewards that have been the same for all completions, and not above 0, for five rows."""
+        for name in self._rewards:
+            mean, spread = logs.get(f"rewards/{name}/mean"), logs.get(f"rewards/{name}/std")
+            if mean is not None and self._lasts(name, spread == 0 and mean <= 0):
+                yield (
+                    f"the reward {name} was {mean:g} for every completion of the last {WINDOW} rows, so it teaches "
+                    "nothing. See whether the prompt asks for what it looks at, or the chat template writes that "
+                    "itself (cli.py show RUN), or leave it out of --reward_funcs."
+                )
 
     def _falls(self, accuracy: float | None) -> bool:
         """Whether accuracy has been below half of what it began with for three rows."""

@@ -5,7 +5,7 @@ import shutil
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -62,15 +62,17 @@ class MetricsTable(TrainerCallback):
 
     Args:
         own_reward: Whether the model is rewarded by what it says itself.
+        rewards: Names of the rewards that count.
     """
 
-    def __init__(self, own_reward: bool = False):
+    def __init__(self, own_reward: bool = False, rewards: Sequence[str] = ()):
+        self._rewards = rewards
         self._legend = (OWN_REWARD, LEGEND[1]) if own_reward else LEGEND
 
     @override
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._width = min(shutil.get_terminal_size((WIDTH, 24)).columns, WIDTH)
-        self._table, self._alarms = Table(state.max_steps, self._width), Alarms()
+        self._table, self._alarms = Table(state.max_steps, self._width), Alarms(self._rewards)
         self._begin = (state.global_step, time.perf_counter())
         if state.is_world_process_zero:
             self._write(*(textwrap.fill(line, self._width) for line in self._legend))

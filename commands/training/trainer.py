@@ -44,7 +44,9 @@ def built_or_refused(settings: Settings, task: Task, run: RunFolder) -> RolloutT
         trainer.remove_callback(callback)
     if not config.disable_tqdm:
         trainer.add_callback(Bar)
-    table = MetricsTable(own_reward=hasattr(trainer, "own_reward"))
+    weighted = zip(arguments.reward_funcs, config.reward_weights or [], strict=True)
+    counting = [name for name, weight in weighted if weight > 0]
+    table = MetricsTable(hasattr(trainer, "own_reward"), counting)
     trainer.add_callback(table)
     trainer.add_callback(Recorder(run, arguments.saved_prompts))
     if arguments.sample_steps:

@@ -257,6 +257,18 @@ def test_a_model_that_begins_to_repeat_itself_is_told():
     assert warnings(*rows(0.2, 0.5, 0.5, 0.5)) == [], "some texts repeat themselves by nature"
 
 
+def test_a_reward_that_nobody_earns_is_told_once_unless_it_does_not_count():
+    row = {**LOGS, "rewards/boxed_format/mean": 0.0, "rewards/boxed_format/std": 0.0}
+    alarms, uncounted = Alarms(["accuracy", "boxed_format"]), Alarms(["accuracy"])
+    told = [(i, text) for i in range(1, 9) for text in alarms.check(row)]
+    assert [i for i, _ in told] == [5]
+    assert "the reward boxed_format was 0 for every completion of the last 5 rows" in told[0][1]
+    assert "leave it out of --reward_funcs" in told[0][1]
+    assert not [text for _ in range(8) for text in uncounted.check(row)]
+    perfect = Alarms(["boxed_format"])
+    assert not [text for _ in range(8) for text in perfect.check({**row, "rewards/boxed_format/mean": 1.0})]
+
+
 def test_an_accuracy_that_has_halved_is_told():
     def rows(*shares):
         return [{"rewards/accuracy/mean": share} for share in shares]

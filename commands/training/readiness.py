@@ -1,0 +1,131 @@
+"""What is found out with the weights loaded and before step 1: that something learns, and that answers end."""
+
+import re
+from typing import Any
+
+from accelerate.utils import broadcast_object_list
+from trl.models import unwrap_model_for_generation
+
+from commands.arguments.settings import Settings
+from commands.terminal.console import say
+from commands.training.problems import Task
+from data import render_prompt
+from errors import UserError
+from evaluation.engine_transformers import TransformersEngine, end_ids
+from evaluation.sampling import Request, Sampling, sample_seed
+from evaluation.tool_reasoning import STOP
+from trainers import RolloutTrainer
+
+SAMPLES = 4
+_ANSWER = "An answer."
+
+
+def check_ready(settings: Settings, trainer: RolloutTrainer, task: Task) -> None:
+    """Refuse a run that would train nothing or whose answers never end; says which tokens end them, and how many did.
+
+    Every process comes to the same end, and the random numbers of training stay as they are.
+
+    Raises:
+        UserError: What would go wrong, and the way out.
+    """
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    require_trainable(model)
+    said, doubt = ends_of(model, task.tokenizer)
+    say(f"{'ends':9} {said}")
+    if doubt:
+        say(f"          warning: {doubt}")
+    stopped = broadcast_object_list([samples_that_stop(settings, trainer, task)])[0]
+    limit = settings.max_new_tokens
+    say(f"{'samples':9} {stopped} of {SAMPLES} completions of training prompts ended within {limit} tokens")
+    if stopped == 0 and not settings.arguments.allow_truncated:
+        cause = f" A likely cause: {doubt}" if doubt else ""
+        raise UserError(
+            f"none of {SAMPLES} completions ended within --max_completion_length {limit}, so every answer would be "
+            f"cut off before it is graded.{cause} Raise --max_completion_length, or train a model that has learned to "
+            "end its answers (an instruction-tuned one, with its own chat template). --allow_truncated goes on all "
+            "the same."
+        )
+
+
+def trained_size(model: Any) -> int:
+    """How many numbers the optimizer will change."""
+    return sum(getattr(p, "ds_numel", p.numel()) for p in model.parameters() if p.requires_grad)
+
+
+def require_trainable(model: Any) -> None:
+    """Refuse a model whose weights are all frozen.
+
+    Raises:
+        UserError: Nothing of it requires a gradient.
+    """
+    if trained_size(model) == 0:
+        raise UserError(
+            "the model has no trainable parameters: all of its weights are frozen, so the optimizer would hold "
+            "nothing and the run would change nothing. An adapter is loaded for training with is_trainable=True "
+            "(PeftModel.from_pretrained); on the command line add --use_peft for a new one, or name a model into "
+            "which the adapter is merged."
+        )
+
+
+def ends_of(model: Any, tokenizer: Any) -> tuple[str, str | None]:
+    """Which tokens end a completion and which fills up, and what may be wrong with that.
+
+    Returns:
+        One line for the terminal, and a doubt as a sentence; None without one.
+
+    Raises:
+        UserError: Nothing could ever end a completion.
+    """
+    ends = end_ids(model, tokenizer)
+    if not ends:
+        raise UserError(
+            "neither the model's generation config nor its tokenizer names an EOS token, so no completion could ever "
+            "end: every one would be cut off. Set eos_token_id in generation_config.json, or eos_token in "
+            "tokenizer_config.json."
+        )
+    named = ", ".join(f"{tokenizer.convert_ids_to_tokens(i)} ({i})" for i in ends)
+    pad = tokenizer.pad_token_id
+    said = f"a completion ends at {named}; padded with {tokenizer.convert_ids_to_tokens(pad)} ({pad})"
+    end = template_end(tokenizer)
+    if end is None or end in ends:
+        return said, None
+    return said, (
+        f"the chat template ends an answer with {tokenizer.convert_ids_to_tokens(end)} ({end}), at which no "
+        f"completion ends. Where the model has learned that token, add {end} to eos_token_id in its "
+        "generation_config.json."
+    )
+
+
+def template_end(tokenizer: Any) -> int | None:
+    """The special token that the chat template puts behind an answer; None without a template, or without one."""
+    if tokenizer.chat_template is None:
+        return None
+    turns = [{"role": "user", "content": "A question?"}, {"role": "assistant", "content": _ANSWER}]
+    text = tokenizer.apply_chat_template(turns, tokenize=False)
+    _, answered, behind = text.rpartition(_ANSWER)
+    if not answered:
+        return None
+    special = {*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()}
+    found = re.search("|".join(map(re.escape, sorted(special, key=len, reverse=True))) or r"\Z.", behind)
+    return tokenizer.convert_tokens_to_ids(found[0]) if found else None
+
+
+def samples_that_stop(settings: Settings, trainer: RolloutTrainer, task: Task) -> int:
+    """Sample completions as training would, with seeds of their own, and count those that end by themselves."""
+    args = trainer.args
+    places = [i * len(task.train) // SAMPLES for i in range(SAMPLES)]
+    prompts = [render_prompt(task.train[place]["prompt"], task.tokenizer) for place in places]
+    requests = [Request(text, sample_seed(args.seed, text, i)) for i, text in enumerate(prompts)]
+    sampling = Sampling(
+        settings.max_new_tokens,
+        temperature=args.temperature,
+        top_p=args.top_p,
+        top_k=args.top_k,
+        stop=(STOP,) if settings.arguments.tools == "python" else (),
+    )
+    gather = args.ds3_gather_for_generation
+    with unwrap_model_for_generation(
+        trainer.model_wrapped, trainer.accelerator, gather_deepspeed3_params=gather
+    ) as model:
+        completions = TransformersEngine(model, task.tokenizer, SAMPLES).complete(requests, sampling)
+    return sum(not completion.truncated for completion in completions)
