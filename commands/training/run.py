@@ -119,10 +119,23 @@ def open_record(run: RunFolder, settings: Settings, task: Task, argv: Sequence[s
         seed=settings.trainer.seed,
         started=begun or now(),
         steps=task.plan.optimizer_steps,
+        not_deterministic=left_to_chance(settings),
         batch=task.plan.lines(),
         **describe(["cli.py", "train", *argv], processes=PartialState().num_processes),
     )
     write_card(run)
+
+
+def left_to_chance(settings: Settings) -> list[str]:
+    """What may differ when a run is repeated with its one seed, which governs data, sampling, hints and weights."""
+    config, notes = settings.trainer, []
+    if not config.use_cpu:
+        notes.append("an accelerator's kernels add up in varying order: results differ in the last digits, then grow")
+    if config.use_vllm:
+        notes.append("vLLM's probabilities depend on the batch that a request happens to run in")
+    if settings.arguments.tools == "python":
+        notes.append("a program that meets its limit of time on a busy machine may finish on an idle one")
+    return [*notes, "an answer that meets the verifier's limit of time on a busy machine may be graded on an idle one"]
 
 
 @contextmanager

@@ -73,6 +73,7 @@ def test_run_json_says_what_was_asked_with_what_and_what_came_of_it(finished):
     assert len(run["data"]["fingerprint"]) == 64
     assert run["started"] <= run["ended"]
     assert {"python", "trl", "torch"} <= run["versions"].keys()
+    assert len(run["not_deterministic"]) == 1  # on the CPU, without tools: the verifier's clock
     assert run["hardware"]["processes"] == 1
     rows = read_jsonl(finished.held_out)
     assert run["after"]["accuracy"] == sum(row["after"]["correct"] for row in rows) / 12
