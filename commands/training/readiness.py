@@ -17,6 +17,8 @@ from evaluation.tool_reasoning import STOP
 from trainers import RolloutTrainer
 
 SAMPLES = 4
+LONGEST = 2048
+"""Tokens of a sample: where training allows many more, waiting for all of them would take as long as a step."""
 _ANSWER = "An answer."
 
 
@@ -35,9 +37,9 @@ def check_ready(settings: Settings, trainer: RolloutTrainer, task: Task) -> None
     if doubt:
         say(f"          warning: {doubt}")
     stopped = broadcast_object_list([samples_that_stop(settings, trainer, task)])[0]
-    limit = settings.max_new_tokens
+    limit = min(settings.max_new_tokens, LONGEST)
     say(f"{'samples':9} {stopped} of {SAMPLES} completions of training prompts ended within {limit} tokens")
-    if stopped == 0 and not settings.arguments.allow_truncated:
+    if stopped == 0 and limit == settings.max_new_tokens and not settings.arguments.allow_truncated:
         cause = f" A likely cause: {doubt}" if doubt else ""
         raise UserError(
             f"none of {SAMPLES} completions ended within --max_completion_length {limit}, so every answer would be "
@@ -117,7 +119,7 @@ def samples_that_stop(settings: Settings, trainer: RolloutTrainer, task: Task) -
     prompts = [render_prompt(task.train[place]["prompt"], task.tokenizer) for place in places]
     requests = [Request(text, sample_seed(args.seed, text, i)) for i, text in enumerate(prompts)]
     sampling = Sampling(
-        settings.max_new_tokens,
+        min(settings.max_new_tokens, LONGEST),
         temperature=args.temperature,
         top_p=args.top_p,
         top_k=args.top_k,

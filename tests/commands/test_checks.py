@@ -319,3 +319,22 @@ def test_a_run_that_moves_is_left_alone(tmp_path):
         dog.on_substep_end(None, None, None)
     dog.on_train_end(None, None, None)
     assert not (tmp_path / "stacks.txt").exists()
+
+
+def test_samples_are_short_where_training_allows_very_long_ones(monkeypatch, capsys):
+    """Nobody waits for 32,768 tokens before step 1, and nothing is concluded from the first 2,048 of them."""
+    from types import SimpleNamespace
+
+    from commands.training import readiness
+
+    monkeypatch.setattr(readiness, "samples_that_stop", lambda *_: 0)
+    monkeypatch.setattr(readiness, "require_trainable", lambda _: None)
+    monkeypatch.setattr(readiness, "ends_of", lambda *_: ("at the end", None))
+    trainer = SimpleNamespace(accelerator=SimpleNamespace(unwrap_model=lambda model: model), model=None)
+    task = SimpleNamespace(tokenizer=None)
+    long = SimpleNamespace(max_new_tokens=32768, arguments=SimpleNamespace(allow_truncated=False))
+    readiness.check_ready(long, trainer, task)
+    assert "0 of 4 completions of training prompts ended within 2048 tokens" in capsys.readouterr().out
+    long.max_new_tokens = 2048
+    with pytest.raises(UserError, match="--max_completion_length 2048"):
+        readiness.check_ready(long, trainer, task)
