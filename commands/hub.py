@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from huggingface_hub import HfApi
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError
 
 from errors import PushError, UserError
 
@@ -22,7 +22,7 @@ def require_repository(repository: str, kind: Kind, *, private: bool | None = Tr
     """
     try:
         return HfApi().create_repo(repository, repo_type=kind, private=private, exist_ok=True).repo_id
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
+    except (HfHubHTTPError, HFValidationError, HTTPError, OSError) as error:
         raise UserError(
             f"a push to {repository} was asked for, which must be a {kind} repository that you can write to: "
             f"{_told(error)} Log in with `hf auth login`, name OWNER/NAME, or leave the push out."
@@ -54,7 +54,7 @@ def upload(folder: Path, repository: str, kind: Kind, message: str, again: str, 
                     commit_message=message,
                 )
             )  # fmt: skip
-        except (HfHubHTTPError, OSError) as error:
+        except (HfHubHTTPError, HTTPError, OSError) as error:
             if wait is None or not _may_pass(error):
                 raise PushError(
                     f"everything is saved in {folder}, but could not be pushed to {repository}: {_told(error)} Try "
@@ -66,7 +66,7 @@ def upload(folder: Path, repository: str, kind: Kind, message: str, again: str, 
 
 def _may_pass(error: Exception) -> bool:
     """Whether another try could succeed: a busy or failing server, a lost connection."""
-    response = getattr(error, "response", None)
+    response = error.response if isinstance(error, HfHubHTTPError) else None
     return response is None or response.status_code in (408, 429) or response.status_code >= 500
 
 

@@ -88,6 +88,11 @@ def _train(settings: Settings, trainer: RolloutTrainer, task: Task, run: RunFold
         say(f"\nstopped at step {trainer.state.global_step}, saved {saved.name if saved else 'nowhere'}: {way_on}")
         raise
     seconds = earlier + time.perf_counter() - started
+    if trainer.state.global_step < trainer.state.max_steps and trainer.accelerator.is_main_process:
+        run.update(
+            ended_early=f"after {trainer.state.global_step} of {trainer.state.max_steps} steps: no group with "
+            "rewards that differ was found any more"
+        )
     trainer.save_model(str(run.final))  # before anything else can go wrong
     after = _measure(settings, trainer, task, "after")
     if trainer.accelerator.is_main_process:

@@ -20,7 +20,9 @@ def _head(run: dict[str, Any]) -> str:
     source = f"{data.get('name', 'problems')} ({data.get('problems', 0):,} problems)"
     status = {"running": "was going on when this page was written", "interrupted": "was interrupted"}
     told = status.get(str(run.get("status")), str(run.get("status", "")))
-    return f"# {method} on {model}\n\nTrained on {source}, seed {run.get('seed')}. The run {told}."
+    early = f" It ended {run['ended_early']}." if "ended_early" in run else ""
+    early += " It trained nothing: its weights are those it began with." if run.get("trained") is False else ""
+    return f"# {method} on {model}\n\nTrained on {source}, seed {run.get('seed')}. The run {told}.{early}"
 
 
 def _results(run: dict[str, Any]) -> str:

@@ -75,7 +75,10 @@ class Folder:
 
     def update(self, **entries: Any) -> dict[str, Any]:
         """Add entries to the record; a reader finds the old file or the new one, never half of one."""
-        run = {**self.read(), **entries}
+        return self.replace(**{**self.read(), **entries})
+
+    def replace(self, **run: Any) -> dict[str, Any]:
+        """Write a new record in the place of the old one, in one go."""
         write_whole(self.run, json.dumps(finite(run), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
         return run
 

@@ -82,9 +82,10 @@ class Checkpoint:
             (self._making / MARK).write_text(
                 json.dumps({"step": self._step, "processes": self._accelerator.num_processes})
             )
-            shutil.rmtree(self.path, ignore_errors=True)  # of the same step, before a run that went back further
+            if self.path.exists():  # of the same step, before a run that went back further
+                self.path.rename(self.partial / "older")
             self._making.rename(self.path)
-            self.partial.rmdir()
+            shutil.rmtree(self.partial)
             rotate_checkpoints(str(self.path.parent), limit, state.best_model_checkpoint, use_mtime=True)
         self._accelerator.wait_for_everyone()
 

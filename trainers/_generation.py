@@ -65,8 +65,16 @@ class Generation:
 class RolloutCallback(TrainerCallback):
     """A callback that is also shown every generation of training, on every process."""
 
+    def on_drawing(self) -> None:
+        """Called with `--zero_variance resample` after each part of a generation that was drawn and rewarded."""
+
     def on_generation(self, args: Any, state: Any, generation: Generation) -> None:
         """Called after rewards and advantages are known, before the first step trains on them."""
+
+
+def watching(trainer: Any) -> list[RolloutCallback]:
+    """The trainer's callbacks that look at completions."""
+    return [c for c in trainer.callback_handler.callbacks if isinstance(c, RolloutCallback)]
 
 
 def show_generation(trainer: Any, logs: dict[str, Any], inputs: Any, group: GroupRewards, truncated: Tensor) -> None:
@@ -79,12 +87,11 @@ def show_generation(trainer: Any, logs: dict[str, Any], inputs: Any, group: Grou
         group: Its rewards.
         truncated: (N,).
     """
-    watching = [c for c in trainer.callback_handler.callbacks if isinstance(c, RolloutCallback)]
-    if not watching:
+    if not watching(trainer):
         return
     golds = gather_object([row.get("answer") for row in inputs])
     generation = Generation.of(trainer.state, logs, golds, group, truncated)
-    for callback in watching:
+    for callback in watching(trainer):
         callback.on_generation(trainer.args, trainer.state, generation)
 
 

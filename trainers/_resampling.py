@@ -134,22 +134,44 @@ class Resampler:
         return replace(kept, rows=rows, **columns)
 
 
-def log_resampling(metrics: Any, trained_on: GroupRewards, tried: GroupRewards) -> None:
+def log_resampling(metrics: Any, trained_on: GroupRewards, tried: GroupRewards, drawn: Sequence[Drawn]) -> None:
     """Log how much was drawn, and put means over all of it in the place of TRL's, which are of the groups kept.
 
     Args:
         metrics: TRL's lists, of training.
         trained_on: The batch.
         tried: Everything that was drawn for it.
+        drawn: The same, as it was drawn.
     """
+    _log_lengths(metrics, drawn)
     metrics["resample/batches"].append(len(tried.signal) / len(trained_on.signal))
     metrics["resample/unfilled"].append((~trained_on.signal).double().mean().item())
     for name, column in tried.columns.items():
         metrics[f"rewards/{name}/mean"][-1] = column.double().nanmean().item()
-    metrics["reward"][-1] = tried.total.double().nanmean().item()
+        metrics[f"rewards/{name}/std"][-1] = _std(column)
+    metrics["reward"][-1], metrics["reward_std"][-1] = tried.total.double().nanmean().item(), _std(tried.total)
     metrics["frac_reward_zero_std"][-1] = (~tried.signal).double().mean().item()
     if not trained_on.signal.all():
         _warn_of_empty(trained_on.signal, tried)
+
+
+def _log_lengths(metrics: Any, drawn: Sequence[Drawn]) -> None:
+    """One value of each of TRL's lengths, over all that was drawn, in place of one for each drawing."""
+    lengths = torch.cat([part.lengths for part in drawn]).double()
+    cut = torch.cat([part.truncated for part in drawn])
+    ended = lengths[~cut] if not cut.all() else lengths.new_zeros(1)  # TRL's 0 where none ended
+    values = {"clipped_ratio": cut.double().mean()}
+    for kind, rows in (("length", lengths), ("terminated_length", ended)):
+        values |= {f"mean_{kind}": rows.mean(), f"min_{kind}": rows.min(), f"max_{kind}": rows.max()}
+    for name, value in values.items():
+        column = metrics[f"completions/{name}"]
+        del column[-len(drawn) :]
+        column.append(value.item())
+
+
+def _std(rewards: Tensor) -> float:
+    known = rewards[~rewards.isnan()].double()
+    return known.std().item() if len(known) > 1 else 0.0
 
 
 def _warn_of_empty(signal: Tensor, tried: GroupRewards) -> None:

@@ -21,7 +21,7 @@ from trainers._clock import PhaseClock
 from trainers._config import RolloutConfig
 from trainers._drawn import Drawn, GroupRewards, rewards_of, rows_of
 from trainers._finite import finite
-from trainers._generation import group_metrics, hint_metrics, show_generation
+from trainers._generation import group_metrics, hint_metrics, show_generation, watching
 from trainers._resampling import Resampler, log_resampling, other_problems, require_resamplable
 from trainers._rollout_passes import PassesTrainer
 from trainers._rollout_resume import ResumableTrainer
@@ -116,7 +116,7 @@ class RolloutTrainer(PassesTrainer, ResumableTrainer):
         group = self._by_group([drawn])
         self._log_groups(group if not tried else self._by_group(tried))
         if tried:
-            log_resampling(self._metrics["train"], group, self._by_group(tried))
+            log_resampling(self._metrics["train"], group, self._by_group(tried), tried)
 
         rewards, size = group.total, group.total.size(1)
         drop = self.args.zero_variance != "keep" and self.mode == "train"
@@ -142,7 +142,9 @@ class RolloutTrainer(PassesTrainer, ResumableTrainer):
         place = f"{seed} {self.state.global_step} {self._step % args.gradient_accumulation_steps}"
         drawn, tried = resampler.fill(list(inputs), other_problems(self.train_dataset, used, place))
         if not self._by_group([drawn]).signal.any():
-            self.control.should_training_stop = True  # with what is learned so far; more steps would find nothing
+            self._nothing_left = self.control.should_training_stop = (
+                True  # with what is learned so far; more steps would find nothing
+            )
         self._rewards, self._lengths, self._truncated = drawn.rewards, drawn.lengths, drawn.truncated
         self._sampled, self._drawn = drawn.sampled(), drawn
         self._reading, self._sharing = False, self._first_pass_is_old
@@ -158,6 +160,8 @@ class RolloutTrainer(PassesTrainer, ResumableTrainer):
         rewards = self._calculate_rewards([row.inputs for row in rows], prompts, output[3], output[1])
         rows = [row.with_extra(self._pending_extra_logs, i) for i, row in enumerate(rows)]
         self._pending_extra_logs.clear()
+        for callback in watching(self):
+            callback.on_drawing()
         return Drawn(rows, rewards, cast(Tensor, self._lengths), self._truncated, hint_counts(inputs, self._rows))
 
     def _by_group(self, drawn: list[Drawn]) -> GroupRewards:

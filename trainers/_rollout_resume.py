@@ -1,7 +1,12 @@
 """The seam's part about restarts: what TRL's trainer forgets of its state goes into its checkpoints and comes back."""
 
+import math
+from pathlib import Path
 from typing import Any
 
+from transformers import TrainerState
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_utils import TrainOutput, get_last_checkpoint
 from trl import GRPOTrainer
 from typing_extensions import override
 
@@ -14,18 +19,33 @@ class ResumableTrainer(GRPOTrainer):
 
     args: RolloutConfig
     _making: Checkpoint | None = None
+    _nothing_left = False  # to learn from, so that training ends before its last step
     _tokens: list[int] | None = None  # of the layer that arranges what is buffered
 
     @override
     def train(self, resume_from_checkpoint=None, *args, **kwargs):
         """Train, or go on; a checkpoint of another number of processes raises ValueError."""
-        if isinstance(resume_from_checkpoint, str):
+        if resume_from_checkpoint is True:
+            resume_from_checkpoint = get_last_checkpoint(str(self.args.output_dir))
+        if resume_from_checkpoint:
+            resume_from_checkpoint = str(resume_from_checkpoint)
             rollouts = load_rollouts(resume_from_checkpoint, self.accelerator)
+            state = TrainerState.load_from_json(str(Path(resume_from_checkpoint) / TRAINER_STATE_NAME))
+            if rollouts.get("ended") or state.global_step >= self._planned(state):
+                self._load_from_checkpoint(resume_from_checkpoint)  # TRL would train one step more
+                self.state = state
+                return TrainOutput(state.global_step, 0.0, {})
             self._step = rollouts.get("step", 0)
             self._buffered_inputs, self._tokens = rollouts.get("buffered"), rollouts.get("tokens")
             for name, values in rollouts.get("metrics", {}).items():
                 self._metrics["train"][name] = list(values)
         return super().train(resume_from_checkpoint, *args, **kwargs)
+
+    def _planned(self, state: TrainerState) -> float:
+        """How many steps a run has in all, of which a checkpoint's state tells where the run is as it was."""
+        if self.args.max_steps > 0:
+            return self.args.max_steps
+        return state.max_steps if state.num_train_epochs >= self.args.num_train_epochs else math.inf
 
     @override
     def _get_train_sampler(self, dataset=None):
@@ -50,4 +70,5 @@ class ResumableTrainer(GRPOTrainer):
         cycle = (self.args.steps_per_generation or 1) * self.num_iterations
         buffered = self._buffered_inputs if self._step % cycle else None
         metrics = {name: list(values) for name, values in self._metrics["train"].items()}
-        return {"step": self._step, "buffered": buffered, "tokens": self._tokens, "metrics": metrics}
+        state = {"step": self._step, "buffered": buffered, "tokens": self._tokens, "metrics": metrics}
+        return {**state, "ended": self._nothing_left}

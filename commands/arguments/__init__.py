@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers.trainer_utils import SaveStrategy
 
 import embedded
 from commands.arguments.checks import check_installed
@@ -93,6 +94,12 @@ def _complete(settings: Settings) -> None:
         config.resume_from_checkpoint = arguments.resume
     if not arguments.reward_funcs and config.needs_answers:
         raise UserError(f"--reward_funcs is empty, so nothing would be learned; name some of {', '.join(REWARDS)}.")
+    asked = {
+        name: settings.sources[name] not in ("TRL", "embedded recipe") for name in ("save_steps", "save_strategy")
+    }
+    if asked["save_steps"] and not asked["save_strategy"]:
+        config.save_strategy = SaveStrategy.STEPS
+        settings.record("save_strategy", "steps")
     if config.max_completion_length is None:
         raise UserError("--max_completion_length needs a number of tokens; found none.")
     if config.reward_weights is None:

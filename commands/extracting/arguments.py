@@ -94,7 +94,11 @@ def teacher_options(parser: PlainParser) -> None:
     parser.section("the teacher")
     add("--teacher", help="a model's Hub id or folder, or with --teacher-url its name there")
     add("--teacher-url", metavar="URL", help="an OpenAI-compatible endpoint, such as https://host/v1")
-    add("--teacher-key-env", metavar="NAME", help="environment variable with its key; default OPENAI_API_KEY, if set")
+    add(
+        "--teacher-key-env",
+        metavar="NAME",
+        help="environment variable with its key; default OPENAI_API_KEY, for OpenAI alone",
+    )
     add("--concurrency", type=COUNT, default=8, help="questions to an endpoint at once; default 8")
     seconds = number(float, 1, 86400, "seconds, 1 or more")
     add("--timeout", type=seconds, default=600.0, metavar="SECONDS", help="for an endpoint's answer; default 600")

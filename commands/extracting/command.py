@@ -4,6 +4,7 @@ import os
 from argparse import Namespace
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from commands.engine import engine_maker, started
 from commands.extracting.arguments import parse
@@ -86,6 +87,8 @@ def _teacher(options: Namespace) -> Teacher:
 def _key(options: Namespace) -> str:
     """The key of an endpoint; it is kept nowhere else, and told nowhere."""
     name = options.teacher_key_env
+    if name is None and urlsplit(options.teacher_url).hostname != "api.openai.com":
+        return ""  # a key is sent to whom it is meant for, or where it is told to go
     key = os.environ.get(name or "OPENAI_API_KEY", "").strip()
     if name and not key:
         raise UserError(f"--teacher-key-env names {name}, which is not set. Set it, or leave the option out.")

@@ -43,7 +43,7 @@ def draw_accuracies(rows: Sequence[dict[str, Any]], title: str, flattered: bool,
         axes.errorbar(
             row["points"],
             row["accuracy"],
-            yerr=None if math.isnan(row["error"]) else 2 * row["error"],
+            yerr=_bar(row["accuracy"], row["error"]),
             color=colour,
             marker=shape,
             markersize=size,
@@ -57,7 +57,7 @@ def draw_accuracies(rows: Sequence[dict[str, Any]], title: str, flattered: bool,
     axes.set_xlabel("points kept, mean over problems", color=INK, fontsize=9)
     axes.set_ylabel("accuracy" + (", flattered by selection" if flattered else ""), color=INK, fontsize=9)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.02 * max(0.1, *(row["accuracy"] + _bar(row["accuracy"], row["error"])[1][0] for row in rows)))
     axes.margins(x=0.08)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#DDDDDD", linewidth=0.7)
@@ -66,3 +66,9 @@ def draw_accuracies(rows: Sequence[dict[str, Any]], title: str, flattered: bool,
     part = path.with_name(f".{path.name}")
     figure.savefig(part, dpi=110, format="png")
     part.replace(path)
+
+
+def _bar(accuracy: float, error: float) -> list[list[float]]:
+    """Two standard errors to either side, as far as an accuracy can lie there."""
+    wide = 0.0 if math.isnan(error) else 2 * error
+    return [[min(wide, accuracy)], [min(wide, 1 - accuracy)]]

@@ -1,15 +1,17 @@
 """Going on: from which checkpoint a run in a folder continues, and why it may not."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import yaml
+from accelerate import PartialState
 
 from commands.arguments.print_config import config_yaml
 from commands.arguments.settings import Settings
 from commands.terminal.console import say
 from commands.training.problems import Task
-from runs.folder import RunFolder
+from runs.folder import WHOLE, RunFolder
 
 # What a run shows, keeps and pushes, but not what it computes.
 BESIDE = {
@@ -27,9 +29,20 @@ def checkpoint_of(run: RunFolder) -> Path | None:
     return run.last_checkpoint()
 
 
-def refusal(run: RunFolder, settings: Settings, task: Task) -> str | None:
+def refusal(run: RunFolder, settings: Settings, task: Task, checkpoint: Path | None) -> str | None:
     """Why the run in a folder cannot go on as it is asked to now; None if it can."""
-    differing = sorted(_differences(run, settings, task))
+    now, other = PartialState().num_processes, "or give another --output_dir for a new run."
+    before = json.loads((checkpoint / WHOLE).read_text()).get("processes", now) if checkpoint else now
+    if before != now:
+        told = f"the run in {run.path} goes on with as many processes as it began with, {before}; found {now}."
+        return f"{told} Start as many, {other}"
+    if settings.trainer.sync_ref_model and checkpoint:
+        told = f"--sync_ref_model keeps a model that no checkpoint holds, so the run in {run.path} cannot go on."
+        return f"{told} Give another --output_dir for a new run."
+    try:
+        differing = sorted(_differences(run, settings, task))
+    except (OSError, yaml.YAMLError, AttributeError, TypeError):
+        return f"{run.config} cannot be read, so nobody knows what the run there was asked for. Mend it, {other}"
     if not differing or settings.arguments.force:
         return None
     return (

@@ -61,7 +61,7 @@ def claimed(run: RunFolder, settings: Settings, task: Task) -> Iterator[None]:
         if refusal:
             raise UserError(refusal)
         yield
-    except UserError:
+    except BaseException:
         if main:
             run.release()
             for path in missing:
@@ -95,23 +95,24 @@ def _claim(run: RunFolder, settings: Settings, task: Task) -> tuple[str | None, 
     except OSError as error:
         told = f"--output_dir {run.path} must be a folder that can be written: {error.strerror}. Name another."
         return told, None
-    if not run.run.exists() or not run.config.exists():
+    if not run.config.exists() or not (run.run.exists() or run.last_checkpoint()):
         return None, checkpoint
-    found = checkpoint or checkpoint_of(run)
+    found = Path(checkpoint) if checkpoint else checkpoint_of(run)
+    refused = refusal(run, settings, task, found)
+    if refused:
+        return refused, None
     told = (
         f"goes on after step {str(found).rpartition('-')[2]}" if found else "had no checkpoint yet, and begins again"
     )
     say(f"resume    the run in {run.path} {told}")
-    return refusal(run, settings, task), str(found) if found else None
+    return None, str(found) if found else None
 
 
 def open_record(run: RunFolder, settings: Settings, task: Task, argv: Sequence[str]) -> None:
     """Write what was asked, with what and on what, before the run starts."""
     write_whole(run.config, config_yaml(settings))
     begun = run.read().get("started")  # of the run that goes on; what it had found is not yet true of this one
-    run.run.unlink(missing_ok=True)
-    run.held_out.unlink(missing_ok=True)
-    run.update(
+    run.replace(
         status="running",
         method=settings.arguments.method,
         model="embedded" if settings.embedded else settings.model_name,
@@ -123,6 +124,7 @@ def open_record(run: RunFolder, settings: Settings, task: Task, argv: Sequence[s
         batch=task.plan.lines(),
         **describe(["cli.py", "train", *argv], processes=PartialState().num_processes),
     )
+    run.held_out.unlink(missing_ok=True)
     write_card(run)
 
 

@@ -48,6 +48,10 @@ class Watchdog(RolloutCallback):
         self._alive()
 
     @override
+    def on_drawing(self) -> None:
+        self._alive()
+
+    @override
     def on_generation(self, args: Any, state: Any, generation: Generation) -> None:
         self._alive()
 

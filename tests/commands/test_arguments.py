@@ -362,3 +362,10 @@ def test_a_typical_mistake_is_one_paragraph_with_the_way_out(mistake, tmp_path):
     assert not (tmp_path / "outputs").exists()
     assert (tmp_path / "taken" / ".lock").exists(), "the other run has lost its folder"
     other.release()
+
+
+def test_asking_when_to_save_is_asking_to_save():
+    """The embedded recipe saves nothing by itself."""
+    assert parse(["--method", "grpo"]).trainer.save_strategy == "no"
+    assert parse(["--method", "grpo", "--save_steps", "5"]).trainer.save_strategy == "steps"
+    assert parse(["--method", "grpo", "--save_steps", "5", "--save_strategy", "no"]).trainer.save_strategy == "no"

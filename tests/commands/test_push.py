@@ -90,3 +90,17 @@ def test_a_folder_with_nothing_to_push_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(cli, "_quiet_libraries", lambda: None)
     (tmp_path / "run.json").write_text(json.dumps({"status": "failed"}))
     assert cli.main(["push", str(tmp_path), "--to", "me/mine"]) == 2
+
+
+def test_a_hub_that_nobody_answers_for_is_told_as_that(tmp_path, monkeypatch):
+    """The real client, at a closed port."""
+    import huggingface_hub
+
+    client = huggingface_hub.HfApi(endpoint="http://127.0.0.1:9", token="hf_none")
+    monkeypatch.setattr("commands.hub.HfApi", lambda: client)
+    monkeypatch.setattr("commands.hub.WAITS", ())
+    (tmp_path / "a").write_text("a")
+    with pytest.raises(UserError, match="must be a model repository that you can write to"):
+        commands.hub.require_repository("me/mine", "model")
+    with pytest.raises(PushError, match="Try again with: again"):
+        commands.hub.upload(tmp_path, "me/mine", "model", "message", "again", None)

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -188,3 +189,38 @@ def test_a_torn_checkpoint_is_refused_where_it_is_named(tmp_path):
         commands.train.main([*RUN, "--resume", str(torn)])
     with pytest.raises(UserError, match="name two checkpoints"):
         commands.train.main([*RUN, "--resume", str(torn), "--resume_from_checkpoint", str(tmp_path)])
+
+
+def test_a_run_that_was_stopped_after_its_last_step_trains_no_further(straight, tmp_path):
+    """As after a kill while the trained model is measured or saved."""
+    run = RunFolder(tmp_path / "run")
+    commands.train.main([*RUN, *SAVING, "--output_dir", str(run.path)])
+    shutil.rmtree(run.final)
+    run.update(status="running")
+    commands.train.main([*RUN, *SAVING, "--output_dir", str(run.path)])
+    same_end(run.path, straight)
+    assert sorted(path.name for path in run.checkpoints.glob("checkpoint-*"))[-1] == f"checkpoint-{STEPS}"
+
+
+def test_a_lost_record_and_a_spoilt_one_do_not_lose_the_run(tmp_path, capsys):
+    stopped(tmp_path / "run")
+    run = RunFolder(tmp_path / "run")
+    run.run.unlink()
+    again = [*RUN, *SAVING, "--max_steps", "2", "--output_dir", str(run.path)]
+    commands.train.main(again)
+    assert "goes on after step 2" in capsys.readouterr().out
+    run.update(status="failed")
+    run.config.write_text("a: [1,")
+    with pytest.raises(UserError, match="cannot be read"):
+        commands.train.main(again)
+
+
+def test_what_a_checkpoint_cannot_bring_back_is_refused(tmp_path):
+    stopped(tmp_path / "run")
+    again = [*RUN, *SAVING, "--max_steps", "2", "--output_dir", str(tmp_path / "run"), "--force", "true"]
+    with pytest.raises(UserError, match="--sync_ref_model keeps a model that no checkpoint holds"):
+        commands.train.main([*again, "--sync_ref_model", "true", "--beta", "0.1"])
+    mark = tmp_path / "run" / "checkpoints" / "checkpoint-2" / "complete.json"
+    mark.write_text('{"step": 2, "processes": 2}')
+    with pytest.raises(UserError, match="as many processes as it began with, 2; found 1"):
+        commands.train.main(again)

@@ -144,6 +144,9 @@ def test_curves_are_those_of_everything_that_was_drawn(tmp_path):
     good = logged["groups/effective"] * drawn
     assert logged["reward"] * drawn == pytest.approx(0.5 * good, abs=0.02 * drawn)
     assert logged["frac_reward_zero_std"] == pytest.approx(1 - logged["groups/effective"])
+    for name in ("mean_length", "min_length", "max_length", "clipped_ratio", "mean_terminated_length"):
+        assert len(trainer._metrics["train"][f"completions/{name}"]) == 1  # of all, not of each drawing
+    assert logged["completions/min_length"] <= logged["completions/mean_length"] <= logged["completions/max_length"]
 
 
 def test_a_batch_that_needs_no_other_problem_is_as_without(tmp_path):

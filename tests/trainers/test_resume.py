@@ -127,3 +127,15 @@ def test_another_number_of_processes_is_refused(tmp_path):
     with pytest.raises(ValueError, match=rf"{re.escape(str(checkpoint))} is of 2; found 1"):
         build(BaselineTrainer, BaselineConfig, tmp_path, **MID).train(resume_from_checkpoint=str(checkpoint))
     shutil.rmtree(tmp_path)
+
+
+@pytest.mark.parametrize("named", [True, "path"])
+def test_trls_ways_to_name_a_checkpoint_are_as_good(named, tmp_path):
+    straight = build(BaselineTrainer, BaselineConfig, tmp_path / "a", **MID)
+    straight.train()
+    for later in (10, 12):
+        shutil.rmtree(tmp_path / "a" / f"checkpoint-{later}")
+    checkpoint = tmp_path / "a" / "checkpoint-5"
+    resumed = build(BaselineTrainer, BaselineConfig, tmp_path / "a", **MID)
+    resumed.train(resume_from_checkpoint=True if named is True else checkpoint)
+    assert equal(finished(straight), finished(resumed))
