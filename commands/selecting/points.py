@@ -11,6 +11,7 @@ import datasets
 from commands.filtering.pool import Pool, prepare
 from data import build_prompts, render_prompt
 from data.knowledge import record_of
+from errors import UserError
 from evaluation.drawing import Problem
 
 JUDGED = "judged"
@@ -43,6 +44,11 @@ def prepare_points(options: Namespace) -> tuple[Pool, list[Pointed]]:
         row = pool.rows[problem.id]
         points = record_of({"problem": row["problem"], "kp_list": row["kp_list"]}).points
         pointed.append(Pointed(problem, row["problem"], points))
+    if not any(one.points for one in pointed):
+        raise UserError(
+            f"no problem of {options.dataset} has knowledge points: its column kp_list is empty in every row. "
+            "`cli.py knowledge extract` makes some."
+        )
     return pool, pointed
 
 

@@ -286,7 +286,7 @@ def test_a_mistake_is_one_paragraph_and_samples_nothing(select, mistake, tmp_pat
 
 BAD = {
     "no column": ({}, "kp_list"),
-    "no points": ({"kp_list": []}, "row 0 has []"),
+    "no points": ({"kp_list": []}, "is empty in every row"),
     "blank": ({"kp_list": ["fine", " "]}, "number 1 (from 0) of row 0"),
 }
 
