@@ -83,8 +83,8 @@ def hinted_problems(dataset: datasets.Dataset, hints: str, style: str = "repo") 
     if hints != "all" and hints not in rules:
         known = ["none", "all", *rules]
         raise DataError(
-            f"hints here are one of {', '.join(known)}, met {hints!r}.{did_you_mean(hints, known)} Points are selected "
-            "by `cli.py knowledge select`."
+            f"hints here are one of {', '.join(known)}, met {hints!r}.{did_you_mean(hints, known)} Others are made by "
+            "`cli.py knowledge select`."
         )
     wanted = {"problem", POINTS_COLUMN, "row", *([rules[hints]] if hints in rules else [])}
     rows = dataset.select_columns([name for name in names if name in wanted & (needed_columns(names) | {"row"})])

@@ -147,7 +147,7 @@ def test_a_recipe_that_is_no_text(refuse):
         ("--top_p", "2", "--top_p must be above 0 and at most 1; found 2.0"),
         ("--reward_weights", "nan", "--reward_weights takes finite numbers; found nan"),
         ("--report_to", "bogus", "--report_to takes tensorboard, trackio, wandb; found 'bogus'"),
-        ("--use_vllm", "true", "--use_vllm needs the package vllm"),
+        ("--use_vllm", "true", "--use_vllm needs"),
         ("--load_in_4bit", "true", "add --use_peft"),
         ("--resume_from_checkpoint", "/nowhere", "/nowhere is none"),
         ("--output_dir", "/proc/x", "--output_dir /proc/x must be a folder that can be written"),
