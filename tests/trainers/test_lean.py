@@ -64,7 +64,7 @@ def test_every_option_has_trls_gradient(option, tmp_path):
 @pytest.mark.parametrize("method", sorted(set(METHODS) - {"grpo"}))
 def test_every_method_has_its_own_gradient(method, tmp_path):
     trainer, config = METHODS[method]
-    options = {"reward_funcs": half_flat if method in ("lpro", "repo") else []}
+    options = {"reward_funcs": half_flat if method in ("lpro", "repo", "knowrl") else []}
     if method == "ttrl":
         options = {"reward_funcs": [half_flat], "external_weight": 1.0}  # texts without a box have no vote
     lean, _ = gradients(trainer, config, tmp_path, lean=True, **options)
