@@ -1,7 +1,7 @@
 """The Hub: whether a push will be possible, and the push itself, after everything lies safely here."""
 
-import time
 from pathlib import Path
+from time import sleep
 from typing import Literal
 
 from huggingface_hub import HfApi
@@ -60,7 +60,7 @@ def upload(folder: Path, repository: str, kind: Kind, message: str, again: str, 
                     f"everything is saved in {folder}, but could not be pushed to {repository}: {_told(error)} Try "
                     f"again with: {again}"
                 ) from error
-        time.sleep(wait)
+        sleep(wait)
     raise AssertionError("the last try returns or raises")
 
 

@@ -29,7 +29,7 @@ class Hub:
     def __init__(self, monkeypatch, *failures, refuse=None):
         self.failures, self.refuse, self.sent, self.waited = list(failures), refuse, [], []
         monkeypatch.setattr("commands.hub.HfApi", lambda: self)
-        monkeypatch.setattr("commands.hub.time.sleep", self.waited.append)
+        monkeypatch.setattr("commands.hub.sleep", self.waited.append)
 
     def create_repo(self, name, *, repo_type, **_):
         if self.refuse:
