@@ -12,18 +12,15 @@ from the untrained model.
 import argparse
 import json
 import random
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import fmean, stdev
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
+from _common import ROOT, cli, write
 
-from data import load_problems  # noqa: E402
-from evaluation.statistics import paired_difference  # noqa: E402
-from runs.folder import RunFolder  # noqa: E402
+from data import load_problems
+from evaluation.statistics import paired_difference
+from runs.folder import RunFolder
 
 KEPT, POOL = 100, 2000
 
@@ -36,20 +33,6 @@ def pool(kind: str, path: Path) -> Path:
         pairs = {(draw.randrange(101, 999), draw.randrange(11, 99)) for _ in range(POOL)}
         rows += [{"problem": f"What is {a}*{b}?", "answer": str(a * b)} for a, b in sorted(pairs)[: POOL - len(rows)]]
     return write(rows, path / f"{kind}.jsonl")
-
-
-def write(rows: list[dict], path: Path) -> Path:
-    """Rows as JSON lines."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
-
-
-def cli(*words: str) -> None:
-    """Run a command of the project, and stop with what it said if it fails."""
-    done = subprocess.run([sys.executable, "cli.py", *words], cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(words)} failed:\n{done.stderr[-2000:]}")
 
 
 def one(out: Path, kind: str, arm: str, seed: int) -> None:

@@ -13,28 +13,18 @@ with the fitting hint, has it learned to use hints?
 
 import argparse
 import json
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import fmean, stdev
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
+from _common import ROOT, cli, write
 
-from data import load_problems  # noqa: E402
-from evaluation.statistics import paired_difference  # noqa: E402
-from runs.folder import RunFolder  # noqa: E402
+from data import load_problems
+from evaluation.statistics import paired_difference
+from runs.folder import RunFolder
 
 POOLS, ARMS = ("hard", "mixed"), ("none", "css")
 STEPS = ["--zero_variance", "drop", "--disable_tqdm", "true"]
-
-
-def write(rows: list[dict], path: Path) -> Path:
-    """Rows as JSON lines."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
 
 
 def pools(selected: Path, out: Path) -> None:
@@ -50,13 +40,6 @@ def pools(selected: Path, out: Path) -> None:
     held = load_problems("arithmetic", config="knowledge", split="held_out").dataset
     names = ("problem", "answer", "kp_list", "fitting_kept_kp_index")
     write([{name: row[name] for name in names} for row in held], out / "held.jsonl")
-
-
-def cli(*words: str) -> None:
-    """Run a command of the project, and stop with what it said if it fails."""
-    done = subprocess.run([sys.executable, "cli.py", *words], cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(words)} failed:\n{done.stderr[-2000:]}")
 
 
 def one(out: Path, pool: str, hints: str, seed: int) -> None:

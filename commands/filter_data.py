@@ -8,13 +8,14 @@ from accelerate import PartialState
 
 from commands.engine import engine_maker, started
 from commands.filtering.arguments import parse
-from commands.filtering.card import check_hub, push, write_card
+from commands.filtering.card import push, write_card
 from commands.filtering.display import Bar, tell
 from commands.filtering.picture import draw_histogram
 from commands.filtering.pool import Pool, prepare
 from commands.filtering.result import assemble, write
 from commands.filtering.work import last_block, plan_blocks, work
-from commands.sample_record import begin, default_folder, sampling_question
+from commands.hub import require_repository
+from commands.sample_record import begin, default_folder, sampling_question, stop_told
 from commands.terminal.console import say
 from runs.samples import SampleFolder
 
@@ -27,7 +28,8 @@ def main(argv: Sequence[str]) -> None:
     """
     state, options = started(parse, argv)
     pool = prepare(options)
-    check_hub(options)
+    if options.push_to_hub:
+        require_repository(options.push_to_hub, "dataset")
     asked = sampling_question(options, pool.source.fingerprint)  # the zone is asked of the samples, and may change
     folder = SampleFolder(
         options.output_dir or default_folder("filter", options, asked, options.dataset), "filter.json"
@@ -47,13 +49,11 @@ def _draw(options: Namespace, pool: Pool, folder: SampleFolder, state: PartialSt
     bar = Bar(len(pool.problems), options.samples, state.num_processes, state.is_main_process)
     share = (state.process_index, state.num_processes)
     try:
-        work(options, pool, folder, share, engine_maker(options, pool.files, pool.tokenizer), bar.show)
-        blocks = len(plan_blocks(options, pool))
-        while state.is_main_process and last_block(folder, blocks, options.max_problems) is None:
-            time.sleep(0.2)
-    except KeyboardInterrupt:
-        say(f"\nstopped; what was sampled is kept in {folder.path}. The same command goes on from there")
-        raise
+        with stop_told(folder):
+            work(options, pool, folder, share, engine_maker(options, pool.files, pool.tokenizer), bar.show)
+            blocks = len(plan_blocks(options, pool))
+            while state.is_main_process and last_block(folder, blocks, options.max_problems) is None:
+                time.sleep(0.2)
     finally:
         bar.close()
 
@@ -72,7 +72,7 @@ def _finish(options: Namespace, pool: Pool, folder: SampleFolder) -> None:
         folder.path / "histogram.png",
     )
     folder.update(zone={"samples": options.samples, "low": options.low, "high": options.high}, result=summary)
-    write_card(options, folder)
+    write_card(folder)
     tell(summary, options, folder.path)
     if options.push_to_hub:
-        say(f"pushed    {push(options, folder)}")
+        say(f"pushed    {push(folder.path, options.push_to_hub)}")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from commands.arguments.plain import PlainParser
-from commands.filtering.card import PUSHED
+from commands.filtering.card import push
 from commands.hub import require_repository, upload
 from commands.terminal.console import say
 from errors import UserError
@@ -36,8 +36,7 @@ def main(argv: Sequence[str]) -> None:
     path = Path(options.folder)
     if (path / "learnable").is_dir() and SampleFolder(path, "filter.json").read():
         require_repository(options.to, "dataset")
-        again = f"python cli.py push {path} --to {options.to}"
-        done = upload(path, options.to, "dataset", "Problems in the learnable zone", again, PUSHED)
+        done = push(path, options.to)
     elif (RunFolder(path).final / "config.json").exists() or (RunFolder(path).final / "adapter_config.json").exists():
         require_repository(options.to, "model")
         done = push_run(RunFolder(path), options.to)

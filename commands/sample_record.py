@@ -13,6 +13,7 @@ import datasets
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
+from commands.terminal.console import say
 from errors import UserError
 from evaluation.drawing import Sample
 from runs.environment import describe
@@ -46,6 +47,16 @@ def begin(folder: SampleFolder, asked: dict[str, Any], argv: Sequence[str], **fa
     folder.update(status="running", question=asked, started=folder.read().get("started") or now(), **facts, **made)
     with status_kept(folder):
         yield
+
+
+@contextmanager
+def stop_told(folder: SampleFolder) -> Iterator[None]:
+    """Say of a Ctrl-C while samples are drawn that they are kept, and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"\nstopped; what was sampled is kept in {folder.path}. The same command goes on from there")
+        raise
 
 
 def model_question(options: Namespace) -> dict[str, Any]:

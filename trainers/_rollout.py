@@ -114,9 +114,10 @@ class RolloutTrainer(PassesTrainer, ResumableTrainer):
             raise RuntimeError("trl did not call `_calculate_rewards` and `_generate`; this needs trl 1.16.")
         drawn = Drawn([], self._rewards, self._lengths, self._truncated, hint_counts(inputs, self._rows))
         group = self._by_group([drawn])
-        self._log_groups(group if not tried else self._by_group(tried))
+        whole = self._by_group(tried) if tried else group
+        self._log_groups(whole)
         if tried:
-            log_resampling(self._metrics["train"], group, self._by_group(tried), tried)
+            log_resampling(self._metrics["train"], group, whole, tried)
 
         rewards, size = group.total, group.total.size(1)
         drop = self.args.zero_variance != "keep" and self.mode == "train"
@@ -142,9 +143,8 @@ class RolloutTrainer(PassesTrainer, ResumableTrainer):
         place = f"{seed} {self.state.global_step} {self._step % args.gradient_accumulation_steps}"
         drawn, tried = resampler.fill(list(inputs), other_problems(self.train_dataset, used, place))
         if not self._by_group([drawn]).signal.any():
-            self._nothing_left = self.control.should_training_stop = (
-                True  # with what is learned so far; more steps would find nothing
-            )
+            # With what is learned so far: more steps would find nothing.
+            self._nothing_left = self.control.should_training_stop = True
         self._rewards, self._lengths, self._truncated = drawn.rewards, drawn.lengths, drawn.truncated
         self._sampled, self._drawn = drawn.sampled(), drawn
         self._reading, self._sharing = False, self._first_pass_is_old

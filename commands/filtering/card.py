@@ -1,36 +1,26 @@
 """The page of a filtered data set, for its folder and for the Hub."""
 
-from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
-from commands.hub import require_repository, upload
+from commands.hub import upload
 from runs.folder import write_whole
 from runs.samples import SampleFolder
 
 PUSHED = ["README.md", "counts.jsonl", "set_aside.jsonl", "learnable.jsonl", "learnable/*.parquet", "histogram.png"]
 
 
-def check_hub(options: Namespace) -> None:
-    """Stop before anything is sampled if the result could not be pushed.
-
-    Raises:
-        UserError: Nobody is logged in, or may not write there.
-    """
-    if options.push_to_hub:
-        require_repository(options.push_to_hub, "dataset")
-
-
-def push(options: Namespace, folder: SampleFolder) -> str:
+def push(folder: Path, repository: str) -> str:
     """Push the result; samples stay here. Returns where it is.
 
     Raises:
         PushError: It could not be done.
     """
-    again = f"python cli.py push {folder.path} --to {options.push_to_hub}"
-    return upload(folder.path, options.push_to_hub, "dataset", "Problems in the learnable zone", again, PUSHED)
+    again = f"python cli.py push {folder} --to {repository}"
+    return upload(folder, repository, "dataset", "Problems in the learnable zone", again, PUSHED)
 
 
-def write_card(options: Namespace, folder: SampleFolder) -> None:
+def write_card(folder: SampleFolder) -> None:
     """Write the page from the record."""
     record = folder.read()
     write_whole(

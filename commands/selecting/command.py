@@ -9,7 +9,7 @@ from accelerate import PartialState
 
 from commands.engine import engine_maker, started
 from commands.filtering.pool import Pool
-from commands.sample_record import begin, default_folder, sampling_question
+from commands.sample_record import begin, default_folder, sampling_question, stop_told
 from commands.selecting.arguments import parse
 from commands.selecting.display import Bar, say_price, tell
 from commands.selecting.picture import draw_accuracies
@@ -55,13 +55,11 @@ def _draw(options: Namespace, pool: Pool, pointed: list[Pointed], folder: Sample
     blocks = plan_blocks(options, pointed)
     share = (state.process_index, state.num_processes)
     try:
-        engine = bar.timed(engine_maker(options, pool.files, pool.tokenizer))
-        work(options, blocks, pool.tokenizer, folder, share, engine, bar.show)
-        while state.is_main_process and len(folder.done()) < len(blocks):
-            time.sleep(0.2)
-    except KeyboardInterrupt:
-        say(f"\nstopped; what was sampled is kept in {folder.path}. The same command goes on from there")
-        raise
+        with stop_told(folder):
+            engine = bar.timed(engine_maker(options, pool.files, pool.tokenizer))
+            work(options, blocks, pool.tokenizer, folder, share, engine, bar.show)
+            while state.is_main_process and len(folder.done()) < len(blocks):
+                time.sleep(0.2)
     finally:
         bar.close()
 
