@@ -4,11 +4,13 @@ A reward is called with keywords only, as TRL calls it: `completions`, the colum
 TRL's own arguments. It takes the ones it needs, ignores the rest, and returns one float per completion, or None where
 it does not apply. TRL logs it under its `__name__`.
 
-To add one: a function in a file of its own and a line in `REWARDS`.
+To add one: a function in a file of its own and a line in `REWARDS`, or, without touching this project,
+`--reward_funcs FILE.py:NAME`.
 """
 
 from collections.abc import Callable
 
+from rewards._named import named_reward
 from rewards._verdicts import Report
 from rewards._verifier import (
     Explanation,
@@ -30,8 +32,19 @@ REWARDS: dict[str, Callable[..., list[float | None]]] = {
     "repo_rules": repo_rules,
 }
 
+
+def reward(name: str) -> Callable[..., list[float | None]]:
+    """The reward of a name in `REWARDS`, or of `FILE.py:NAME`.
+
+    Raises:
+        UserError: There is none.
+    """
+    return named_reward(name, REWARDS)
+
+
 __all__ = [
     "REWARDS",
+    "reward",
     "verify",
     "verify_report",
     "gold_is_parsable",

@@ -11,8 +11,9 @@ groups leave the loss. Kept (`--zero_variance keep`), an all-wrong group has onl
 answers are rewarded, and a small model trained that way collapsed to an empty box.
 
 The authors' published code does not implement these equations: its ratio is taken against the frozen base model
-instead of the sampling policy, it makes one pass instead of four, and in its first version L_i is the padded width of
-the batch, the same for all completions, so that the penalty is exactly 0. This module implements the card.
+instead of the sampling policy (`--published_code true` does that, for comparison), it makes one pass instead of four,
+and in its first version L_i is the padded width of the batch, the same for all completions, so that the penalty is
+exactly 0. This module implements the card.
 
 Assumes that being right outweighs being short. For rewards of 0 and 1 that holds while λ < 1/(G − 1), and the config
 warns otherwise. The format bonus lowers the bound in groups where few are right and few have a box: at G = 4, with
@@ -45,6 +46,10 @@ class LPROConfig(RolloutConfig):
     epsilon_high: float | None = field(default=0.28, metadata={"help": "ε_high: clipped above 1 + ε_high."})
     zero_variance: ZeroVariance = zero_variance("drop")
     token_norm: TokenNorm = token_norm("group")
+    published_code: bool = field(
+        default=False,
+        metadata={"help": "Take the ratio against the frozen base as the authors' code does; to compare."},
+    )
 
     @override
     def __post_init__(self) -> None:
@@ -61,6 +66,8 @@ class LPROConfig(RolloutConfig):
                 "--loss_type cispo takes --epsilon_high as the largest ratio, so it must be above 1 (5.0 is usual); "
                 f"found {self.epsilon_high}."
             )
+        if self.published_code:
+            self.beta = self.beta or 1e-12  # so that TRL keeps the base model; the KL term itself is nothing
         limit = 1 / (self.num_generations - 1)
         if self.length_penalty >= limit:
             warnings.warn(
@@ -81,3 +88,9 @@ class LPROTrainer(RolloutTrainer):
     @override
     def group_advantages(self, rewards: Tensor, lengths: Tensor) -> Tensor:
         return length_penalized_advantages(rewards, lengths, penalty=self.args.length_penalty)
+
+    @override
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        if self.args.published_code:
+            inputs = {**inputs, "old_per_token_logps": inputs["ref_per_token_logps"]}
+        return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)

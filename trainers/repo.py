@@ -9,11 +9,11 @@ Differs from GRPO in: ranks instead of z-scores, token means per group, four pas
 rewards the ranks are RLOO's advantage, r_i − mean_{j≠i} r_j; the method differs from that only where rewards take more
 than two values, and is then deaf to their scale.
 
-The authors' published code does not implement these equations. It ranks the best completion −1 and minimises
-min(ρA, clip(ρ)A): to first order the two flips cancel, but what is left is −max(ρA, clip(ρ)A), a trust region turned
-inside out. Log-probabilities are read one position too late; the old ones are taken after temperature and top-p, the
-new ones before; and tied rewards get different ranks, so a group of equals is trained on noise. This module implements
-the card.
+The authors' published code does not implement these equations. It ranks the best completion −1 and minimises min(ρA,
+clip(ρ)A): to first order the two flips cancel, but what is left is −max(ρA, clip(ρ)A), a trust region turned inside
+out (`--published_code true` does that, for comparison). Log-probabilities are read one position too late; the old ones
+are taken after temperature and top-p, the new ones before; and tied rewards get different ranks, so a group of equals
+is trained on noise. This module implements the card.
 
 Keeps no state between steps.
 """
@@ -37,6 +37,9 @@ class REPOConfig(RolloutConfig):
     learning_rate: float = field(default=1e-6, metadata={"help": "Peak learning rate of AdamW."})
     epsilon: float = field(default=0.2, metadata={"help": "ε: the ratio is clipped to 1 ± ε."})
     token_norm: TokenNorm = token_norm("group")
+    published_code: bool = field(
+        default=False, metadata={"help": "Turn the trust region inside out as the authors' code does; to compare."}
+    )
 
     @override
     def __post_init__(self) -> None:
@@ -51,8 +54,15 @@ class REPOConfig(RolloutConfig):
 class REPOTrainer(RolloutTrainer):
     """GRPO with rank advantages."""
 
+    args: REPOConfig
     _tag_names = ["trl", "repo"]
 
     @override
     def group_advantages(self, rewards: Tensor, lengths: Tensor) -> Tensor:
-        return rank_advantages(rewards)
+        ranks = rank_advantages(rewards)
+        return -ranks if self.args.published_code else ranks
+
+    @override
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        loss = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        return -loss if self.args.published_code else loss

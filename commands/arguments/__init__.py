@@ -23,7 +23,7 @@ from commands.arguments.recipe import RECIPES, Recipe, read_recipe
 from commands.arguments.settings import Settings
 from commands.terminal.console import say
 from errors import UserError, did_you_mean
-from rewards import REWARDS
+from rewards import REWARDS, reward
 from trainers import METHODS
 
 # The LPRO card's reward is correctness plus 0.1 for a well-formed box.
@@ -82,10 +82,7 @@ def _complete(settings: Settings) -> None:
     """Fill in what depends on several arguments, and check those that no dataclass checks."""
     arguments, config = settings.arguments, settings.trainer
     for name in arguments.reward_funcs:
-        if name not in REWARDS:
-            raise UserError(
-                f"--reward_funcs takes names out of {', '.join(REWARDS)}; found {name!r}.{did_you_mean(name, REWARDS)}"
-            )
+        reward(name)
     if len(set(arguments.reward_funcs)) < len(arguments.reward_funcs):
         raise UserError(f"--reward_funcs takes each name once; found {' '.join(arguments.reward_funcs)}.")
     if arguments.resume not in ("auto", "never"):

@@ -44,7 +44,7 @@ class TrainArguments:
     max_prompt_length: int = field(default=1024, metadata={"help": "Longer prompts (tokens) are dropped, not cut."})
     reward_funcs: list[str] = field(
         default_factory=lambda: ["accuracy", "boxed_format"],
-        metadata={"help": f"Out of {', '.join(REWARDS)}; default: the first two."},
+        metadata={"help": f"Out of {', '.join(REWARDS)}, or FILE.py:NAME; default: the first two."},
     )
     tools: str = field(
         default="none",

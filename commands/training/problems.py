@@ -14,7 +14,7 @@ from commands.terminal.console import say
 from commands.training.example import example_lines
 from data import Problems, load_problems
 from errors import UserError, some_of
-from rewards import REWARDS, golds_are_parsable
+from rewards import golds_are_parsable, reward
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _forget_answers(settings: Settings) -> None:
     """Nothing can be graded: watch no reward that compares with an answer, and hold nothing of this set out."""
     arguments, weights = settings.arguments, settings.trainer.reward_weights or []
     pairs = zip(arguments.reward_funcs, weights, strict=True)
-    kept = {name: weight for name, weight in pairs if "answer" not in signature(REWARDS[name]).parameters}
+    kept = {name: weight for name, weight in pairs if "answer" not in signature(reward(name)).parameters}
     arguments.reward_funcs, settings.trainer.reward_weights = list(kept), list(kept.values())
     if arguments.eval_dataset_name is None:
         arguments.eval_problems = 0

@@ -19,7 +19,7 @@ from commands.training.recorder import Recorder, records_of
 from commands.training.tool_rollout import tool_rollout
 from errors import UserError
 from evaluation.sandbox import Sandbox
-from rewards import REWARDS
+from rewards import reward
 from runs.folder import RunFolder
 from trainers import METHODS, Generation, RolloutCallback, RolloutTrainer
 
@@ -45,7 +45,7 @@ def built_or_refused(settings: Settings, task: Task, run: RunFolder) -> RolloutT
     if not config.disable_tqdm:
         trainer.add_callback(Bar)
     weighted = zip(arguments.reward_funcs, config.reward_weights or [], strict=True)
-    counting = [name for name, weight in weighted if weight > 0]
+    counting = [reward(name).__name__ for name, weight in weighted if weight > 0]
     table = MetricsTable(hasattr(trainer, "own_reward"), counting)
     trainer.add_callback(table)
     trainer.add_callback(Recorder(run, arguments.saved_prompts))
@@ -94,7 +94,7 @@ def _build(settings: Settings, task: Task) -> RolloutTrainer:
     trainer_class, _ = METHODS[settings.arguments.method]
     return trainer_class(
         model=settings.model_name,
-        reward_funcs=[REWARDS[name] for name in settings.arguments.reward_funcs],
+        reward_funcs=[reward(name) for name in settings.arguments.reward_funcs],
         args=config,
         train_dataset=task.train,
         eval_dataset=task.held_out if config.eval_strategy != "no" else None,

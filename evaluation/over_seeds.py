@@ -1,0 +1,92 @@
+"""Differences between ways to train, each with several seeds, measured on the same problems."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class SeededDifference:
+    """A paired difference whose error counts both the choice of problems and that of seeds.
+
+    Attributes:
+        mean: Over problems and seeds.
+        standard_error: √(s²_problems / n + s²_seeds / S).
+        low: Of the 95 % interval.
+        high: Of the 95 % interval.
+        p: Two-sided, of no difference.
+        by_seed: Mean of each seed.
+    """
+
+    mean: float
+    standard_error: float
+    low: float
+    high: float
+    p: float
+    by_seed: tuple[float, ...]
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.low > 0.0 or self.high < 0.0
+
+
+def seeded_difference(before: Sequence[Sequence[float]], after: Sequence[Sequence[float]]) -> SeededDifference:
+    """Mean of `after − before`, with a t interval by Satterthwaite's degrees of freedom.
+
+    Problems and seeds are crossed: every seed is measured on every problem, so the error of the mean is that of both
+    margins (Owen, 2007, 0712.1111, whose simple bound it is: their interaction is counted twice, never left out).
+    Three seeds that disagree leave a wide interval, as they should: with an equal spread of all, t is near 4.3.
+
+    Args:
+        before: (S, n), S ≥ 2 seeds by n ≥ 2 problems.
+        after: (S, n), with the same seeds and problems in the same order.
+
+    Raises:
+        ValueError: The shapes differ, or there are fewer than two seeds or problems.
+    """
+    d = np.asarray(after, float) - np.asarray(before, float)
+    if np.shape(before) != np.shape(after) or d.ndim != 2 or min(d.shape) < 2:
+        raise ValueError(
+            f"a difference over seeds needs the same two or more seeds and problems on both sides; found "
+            f"{np.shape(before)} and {np.shape(after)}"
+        )
+    by_seed, by_problem = d.mean(1), d.mean(0)
+    parts = np.array([by_seed.var(ddof=1) / len(by_seed), by_problem.var(ddof=1) / len(by_problem)])
+    freedom = np.array([len(by_seed) - 1, len(by_problem) - 1])
+    mean, error = float(d.mean()), float(parts.sum() ** 0.5)
+    if error == 0.0:
+        return SeededDifference(mean, 0.0, mean, mean, float(mean == 0.0), tuple(map(float, by_seed)))
+    t = _Student(float(parts.sum() ** 2 / (parts**2 / freedom).sum()))
+    half = t.quantile(0.95) * error
+    return SeededDifference(
+        mean, error, mean - half, mean + half, 1 - t.within(abs(mean) / error), tuple(map(float, by_seed))
+    )
+
+
+class _Student:
+    """Student's t with ν degrees of freedom, symmetric about 0.
+
+    With t = √ν·tan θ its density is proportional to cos^(ν−1) θ, which is summed over θ.
+
+    >>> [round(_Student(df).quantile(0.95), 3) for df in (1, 2, 10, 1000)]  # as printed in tables
+    [12.706, 4.303, 2.228, 1.962]
+    >>> round(_Student(2).within(4.303), 3)
+    0.95
+    """
+
+    def __init__(self, freedom: float):
+        self._root = freedom**0.5
+        self._angle = np.linspace(0.0, np.pi / 2, 200_001)
+        density = np.cos(self._angle) ** (freedom - 1)
+        sums = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
+        self._inside = sums / sums[-1]
+
+    def within(self, t: float) -> float:
+        """Probability of [−t, t]."""
+        return float(np.interp(np.arctan(t / self._root), self._angle, self._inside))
+
+    def quantile(self, inside: float) -> float:
+        """The t with this probability within [−t, t]."""
+        return float(self._root * np.tan(np.interp(inside, self._inside, self._angle)))
