@@ -78,7 +78,7 @@ class _Student:
 
     def __init__(self, freedom: float):
         self._root = freedom**0.5
-        self._angle = np.linspace(0.0, np.pi / 2, 200_001)
+        self._angle = np.linspace(0.0, np.pi / 2, 50_001)
         density = np.cos(self._angle) ** (freedom - 1)
         sums = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
         self._inside = sums / sums[-1]

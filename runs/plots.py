@@ -14,8 +14,15 @@ from runs.folder import RunFolder
 from runs.records import read_jsonl
 
 # Okabe and Ito's colours, told apart by the colour-blind; with the dashes also in print.
-STYLES = (("#0072B2", "-"), ("#009E73", "--"), ("#D55E00", ":"))
-INK = "#333333"
+STYLES = (
+    ("#0072B2", "-"),
+    ("#009E73", "--"),
+    ("#D55E00", ":"),
+    ("#CC79A7", "-."),
+    ("#56B4E9", "-"),
+    ("#000000", "--"),
+)
+INK, GRID = "#333333", "#DDDDDD"
 
 
 def draw(run: RunFolder) -> list[Path]:
@@ -35,10 +42,14 @@ def _save(curve: Curve, records: list[dict], run: RunFolder) -> Path:
     _lines(axes, curve, records)
     axes.set_title(curve.title, loc="left", fontsize=11, color=INK)
     axes.set_xlabel(f"optimizer step        {run.path.name}", color=INK, fontsize=9)
-    path = run.plots / f"{curve.name}.png"
+    return save(figure, run.plots / f"{curve.name}.png")
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write a picture; a viewer never meets half of one."""
     part = path.with_name(f".{path.name}")
     figure.savefig(part, dpi=110, format="png")
-    part.replace(path)  # a viewer never meets half a picture
+    part.replace(path)
     return path
 
 
@@ -53,7 +64,7 @@ def _lines(axes: Axes, curve: Curve, records: list[dict]) -> None:
             axes.plot(steps, values, dashes, color=colour, label=label, linewidth=1.8, marker=marker)
             drawn += 1
     axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="#DDDDDD", linewidth=0.7)
+    axes.grid(axis="y", color=GRID, linewidth=0.7)
     axes.tick_params(colors=INK, labelsize=9)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if curve.share:

@@ -7,7 +7,7 @@ import matplotlib
 matplotlib.use("Agg")  # no window, no display needed
 from matplotlib.figure import Figure
 
-from runs.plots import INK
+from runs.plots import INK, save
 
 INSIDE, OUTSIDE = "#0072B2", "#BBBBBB"
 
@@ -40,6 +40,4 @@ def draw_histogram(bars: list[float], low: int, high: int, title: str, path: Pat
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=INK, labelsize=9)
     axes.margins(y=0.12)
-    part = path.with_name(f".{path.name}")
-    figure.savefig(part, dpi=110, format="png")
-    part.replace(path)
+    save(figure, path)

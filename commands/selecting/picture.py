@@ -11,7 +11,7 @@ matplotlib.use("Agg")  # no window, no display needed
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from runs.plots import INK
+from runs.plots import INK, save
 
 # Okabe and Ito's colours, told apart by the colour-blind; with the shapes also in print.
 MARKS = {
@@ -63,9 +63,7 @@ def draw_accuracies(rows: Sequence[dict[str, Any]], title: str, flattered: bool,
     axes.grid(axis="y", color="#DDDDDD", linewidth=0.7)
     axes.tick_params(colors=INK, labelsize=9)
     figure.legend(loc="outside right center", frameon=False, fontsize=9)
-    part = path.with_name(f".{path.name}")
-    figure.savefig(part, dpi=110, format="png")
-    part.replace(path)
+    save(figure, path)
 
 
 def _bar(accuracy: float, error: float) -> list[list[float]]:

@@ -1,0 +1,91 @@
+"""What the runs of an experiment came to: numbers for its table, its sentences and its plots."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean, stdev
+from typing import Any
+
+from commands.experimenting.runs import Cell
+from commands.experimenting.specification import Arm, Experiment
+from evaluation.over_seeds import SeededDifference, seeded_difference
+from runs.curves import points
+from runs.records import read_jsonl
+
+MEASURES = {"accuracy": ("correct", 100.0, " %", "points"), "length": ("length", 1.0, "", "tokens")}
+"""Name: the field of `held_out.jsonl`, its scale, its unit, and that of differences."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A mean over seeds and their standard deviation."""
+
+    mean: float
+    sd: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        """Of one value per seed."""
+        return cls(fmean(values), stdev(values) if len(values) > 1 else float("nan"))
+
+    def told(self, form: str = ".1f", unit: str = "") -> str:
+        """`94.8 % (1.4)`."""
+        return f"{self.mean:{form}}{unit} ({self.sd:{form}})"
+
+
+class Results:
+    """The runs of an experiment, all of them finished.
+
+    Args:
+        experiment: What was asked.
+        cells: Its runs.
+    """
+
+    def __init__(self, experiment: Experiment, cells: Sequence[Cell]):
+        self.experiment = experiment
+        self.cells = cells
+        self.seeds = sorted({cell.seed for cell in cells})
+
+    def of(self, arm: Arm) -> list[Cell]:
+        """The runs of an arm, by seed."""
+        return sorted((cell for cell in self.cells if cell.arm == arm), key=lambda cell: cell.seed)
+
+    @cached_property
+    def records(self) -> dict[str, dict[str, Any]]:
+        """`run.json` of every run, by its folder's name."""
+        return {cell.folder.path.name: cell.folder.read() for cell in self.cells}
+
+    @cached_property
+    def _held_out(self) -> dict[str, list[dict[str, Any]]]:
+        return {cell.folder.path.name: read_jsonl(cell.folder.held_out) for cell in self.cells}
+
+    def held_out(self, arm: Arm, measure: str, when: str = "after") -> list[list[float]]:
+        """(seeds, problems) of a measure of `MEASURES`, unscaled."""
+        name = MEASURES[measure][0]
+        return [[float(row[when][name]) for row in self._held_out[cell.folder.path.name]] for cell in self.of(arm)]
+
+    def spread(self, arm: Arm, measure: str, when: str = "after") -> Spread:
+        """A held-out measure over seeds, scaled."""
+        scale = MEASURES[measure][1]
+        return Spread.of([scale * fmean(values) for values in self.held_out(arm, measure, when)])
+
+    def late(self, arm: Arm, metric: str) -> Spread | None:
+        """Mean of a training metric over the last quarter of the steps; None where it was not logged."""
+        means = []
+        for cell in self.of(arm):
+            line = points(read_jsonl(cell.folder.metrics), metric)
+            means.append([value for step, value in line if step > 0.75 * line[-1][0]])
+        return Spread.of([fmean(values) for values in means]) if all(means) else None
+
+    def difference(self, arm: str, against: str, measure: str) -> SeededDifference:
+        """Of two arms, unscaled."""
+        after, before = (self.held_out(self.arm(name), measure) for name in (arm, against))
+        return seeded_difference(before, after)
+
+    def arm(self, name: str) -> Arm:
+        """The arm of a name."""
+        return next(arm for arm in self.experiment.arms if arm.name == name)
+
+    def seconds(self, arm: Arm) -> float:
+        """Of training, on average over seeds."""
+        return fmean(self.records[cell.folder.path.name].get("training_seconds", 0.0) for cell in self.of(arm))

@@ -1,0 +1,97 @@
+"""An experiment on one page: its question, table, findings in words, plots, and how to make it again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from commands.experimenting.measure import MEASURES, Results
+from commands.experimenting.specification import Arm
+from evaluation.over_seeds import SeededDifference
+
+
+def findings(results: Results) -> list[str]:
+    """A sentence for each comparison and measure, by rule: what is more than noise, and what is not."""
+    return [
+        _sentence(arm, against, measure, results.difference(arm, against, measure))
+        for arm, against in results.experiment.compare
+        for measure in MEASURES
+    ]
+
+
+def _sentence(arm: str, against: str, measure: str, found: SeededDifference) -> str:
+    _, scale, _, unit = MEASURES[measure]
+    interval = f"{scale * found.mean:+.1f} {unit}, 95 % interval [{scale * found.low:+.1f}, {scale * found.high:+.1f}]"
+    if not found.is_clear:
+        return f"**{arm}** against {against}: no difference in {measure} that could be told from noise ({interval})."
+    word = {"accuracy": ("lower", "higher"), "length": ("shorter", "longer")}[measure][found.mean > 0]
+    return f"**{arm}** against {against}: {measure} is {word} ({interval}; p = {found.p:.2g})."
+
+
+def header(results: Results) -> list[str]:
+    """Titles of the table's columns."""
+    metrics = [metric.replace("clip_ratio/region_mean", "clipped") for metric in results.experiment.metrics]
+    return ["", "accuracy (sd)", "difference", "by seed", "length (sd)", "difference", *metrics, "training"]
+
+
+def rows(results: Results) -> list[list[str]]:
+    """Cells of the table: the untrained model, then the arms."""
+    first = results.experiment.arms[0]
+    untrained = [f"{results.spread(first, name, 'before').mean:.1f}{MEASURES[name][2]}" for name in MEASURES]
+    blank = [""] * (len(results.experiment.metrics) + 1)
+    return [
+        ["untrained", untrained[0], "", "", untrained[1], "", *blank],
+        *(_row(results, arm) for arm in results.experiment.arms),
+    ]
+
+
+def _row(results: Results, arm: Arm) -> list[str]:
+    against = dict(results.experiment.compare).get(arm.name)
+    cells = [arm.name]
+    for measure, (_, scale, unit, _) in MEASURES.items():
+        cells.append(results.spread(arm, measure).told(unit=unit))
+        found = results.difference(arm.name, against, measure) if against else None
+        cells.append(_interval(found, scale) if found else "")
+        if measure == "accuracy":
+            cells.append(", ".join(f"{scale * value:+.1f}" for value in found.by_seed) if found else "")
+    late = [results.late(arm, metric) for metric in results.experiment.metrics]
+    return [*cells, *("–" if one is None else one.told(".4f") for one in late), f"{results.seconds(arm):.0f} s"]
+
+
+def _interval(found: SeededDifference, scale: float) -> str:
+    return f"{scale * found.mean:+.1f} [{scale * found.low:+.1f}, {scale * found.high:+.1f}]"
+
+
+def page(results: Results, command: str, pictures: Sequence[Path]) -> str:
+    """The page in Markdown; its pictures lie beside it."""
+    experiment = results.experiment
+    table = [header(results), ["---"] * len(header(results)), *rows(results)]
+    problems = len(results.held_out(experiment.arms[0], "accuracy")[0])
+    parts = [
+        f"# {experiment.title}",
+        f"*{experiment.question}*",
+        "\n".join(f"| {' | '.join(cells)} |" for cells in table),
+        f"{problems} held-out problems, greedy; seeds {', '.join(map(str, results.seeds))}. Each difference is "
+        "against the arm that the sentences below name, paired by seed and problem; its 95 % interval counts the "
+        "choice of both.",
+        "\n".join(f"* {sentence}" for sentence in findings(results)),
+        *(f"![{path.stem.rpartition('-')[2]}]({path.name})" for path in pictures),
+        _how(results, command),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _how(results: Results, command: str) -> str:
+    records = list(results.records.values())
+    commits = sorted({str(record.get("commit", "unknown"))[:12] for record in records})
+    total = sum(record.get("training_seconds", 0.0) for record in records)
+    hardware = records[0].get("hardware", {})
+    arms = "\n".join(f"| {arm.name} | `{' '.join(_asked(arm))}` |" for arm in results.experiment.arms)
+    return (
+        f"## Again\n\n```bash\n{command}\n```\n\n{len(records)} runs, {total / 60:.0f} minutes of training in all, "
+        f"before two or more at once ({', '.join(f'{name} {value}' for name, value in hardware.items())}); commit "
+        f"{', '.join(commits)}.\n\n| arm | `cli.py train …` |\n|---|---|\n{arms}"
+    )
+
+
+def _asked(arm: Arm) -> list[str]:
+    words, first = arm.filled(Path("FOLDER"), 0)
+    return [*(f"{' '.join(line)};" for line in first), *words]

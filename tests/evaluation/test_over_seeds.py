@@ -1,0 +1,51 @@
+"""Differences over seeds, against arithmetic by hand and against simulation."""
+
+import numpy as np
+import pytest
+
+from evaluation.over_seeds import seeded_difference
+
+
+def test_by_hand():
+    """Seeds' means 2 and 4, problems' means 2, 3 and 4; errors² are 2/2 and 1/3."""
+    found = seeded_difference([[0, 0, 0], [0, 0, 0]], [[1, 2, 3], [3, 4, 5]])
+    assert found.mean == pytest.approx(3.0)
+    assert found.standard_error == pytest.approx((1 + 1 / 3) ** 0.5)
+    assert found.by_seed == pytest.approx((2.0, 4.0))
+    freedom = (1 + 1 / 3) ** 2 / (1 / 1 + (1 / 9) / 2)  # 1.684
+    half = (found.high - found.low) / 2 / found.standard_error
+    assert 4.303 < half < 12.706, f"Student's t at {freedom:.2f} lies between those of 1 and 2"
+    assert not found.is_clear
+
+
+def test_with_seeds_that_agree_it_is_the_paired_t_test():
+    """scipy.stats.ttest_rel([1, 2, 4, 7], [0, 0, 0, 0]) over problems, but for the degrees of freedom: p = 0.0855."""
+    found = seeded_difference(np.zeros((3, 4)), np.tile([1.0, 2.0, 4.0, 7.0], (3, 1)))
+    assert found.mean == pytest.approx(3.5)
+    assert found.standard_error == pytest.approx(1.32288, abs=1e-5)
+    assert found.p == pytest.approx(0.07715, abs=2e-4)
+    assert (found.low, found.high) == pytest.approx((3.5 - 3.18245 * 1.32288, 3.5 + 3.18245 * 1.32288), abs=1e-3)
+
+
+def test_intervals_hold_what_they_promise():
+    """Three seeds, forty problems, effects of both and their interaction: 95 % hold the truth, but for chance."""
+    rng, held, clear = np.random.default_rng(0), 0, 0
+    for _ in range(600):
+        truth = 0.3
+        d = truth + 0.2 * rng.normal(size=(3, 1)) + 0.5 * rng.normal(size=(1, 40)) + 0.7 * rng.normal(size=(3, 40))
+        found = seeded_difference(np.zeros((3, 40)), d)
+        held += found.low <= truth <= found.high
+        clear += found.is_clear
+    assert held > (0.95 - 3 * 0.009) * 600  # three standard errors of 600 trials
+    assert clear < 0.6 * 600, "with seeds this far apart three are too few to be sure"
+
+
+def test_nothing_differs():
+    found = seeded_difference([[1, 0], [0, 1]], [[1, 0], [0, 1]])
+    assert (found.mean, found.low, found.high, found.p, found.is_clear) == (0.0, 0.0, 0.0, 1.0, False)
+
+
+@pytest.mark.parametrize("shape", [(1, 5), (3, 1)])
+def test_one_seed_or_one_problem_has_no_error(shape):
+    with pytest.raises(ValueError, match="two or more seeds and problems"):
+        seeded_difference(np.zeros(shape), np.ones(shape))
