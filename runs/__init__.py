@@ -7,6 +7,7 @@ The layout is stable, and every reader copes with a run that was killed in the m
     metrics.jsonl          one object per logging step: step, epoch, seconds since the start, and TRL's metrics
     completions/           sampled completions of every generation, one object each, a thousand steps to a file
     plots/                 reward, accuracy, length, entropy, clipping, zero variance: PNG, redrawn as the run goes on;
+                           at its end pass rates of prompts and advantages by rank;
                            repetition and correlation with accuracy too where a model rewards itself
     checkpoints/           TRL's, to go on from
     final/                 the trained model (or its adapter) and tokenizer

@@ -72,6 +72,9 @@ class Recorder(RolloutCallback):
         if state.is_world_process_zero:
             with self._harmless():
                 self._draw()
+                from runs.sample_plots import draw_samples
+
+                draw_samples(self.run)
 
     def _draw(self) -> None:
         before = self._seconds()

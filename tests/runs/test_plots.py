@@ -7,6 +7,7 @@ from runs.curves import CURVES, points
 from runs.folder import RunFolder
 from runs.plots import _lines, draw
 from runs.records import append_jsonl
+from runs.sample_plots import draw_samples
 
 
 def test_of_a_step_logged_twice_the_later_value_counts():
@@ -52,3 +53,27 @@ def test_a_picture_is_opaque(tmp_path):
     assert pixels.shape[2] == 3 or pixels[..., 3].min() == 1
     assert (pixels[0] == 1).all(), "the margin is white"
     assert (pixels[..., :3].min() < 0.5).any(), "something is drawn"
+
+
+def test_samples_are_drawn_as_far_as_they_were_graded_and_ranked(tmp_path):
+    def records(rewards, grades):
+        return [
+            {"step": step, "group": 0, "reward": reward, "advantage": reward - 0.5, "length": 9, "rewards": grade}
+            for step in range(1, 5)
+            for reward, grade in zip(rewards, grades, strict=True)
+        ]
+
+    kinds = {
+        "graded": ([1.0, 0.0], [{"accuracy": 1.0}, {"accuracy": 0.0}], ["pass_rates.png", "advantages.png"]),
+        "ungraded": ([1.0, 0.0], [{"own": 1.0}, {"own": 0.0}], ["advantages.png"]),
+        "tied": ([1.0, 1.0], [{"accuracy": 1.0}, {"accuracy": 1.0}], ["pass_rates.png"]),
+        "unknown": ([None, 1.0], [{"accuracy": None}, {"accuracy": 1.0}], []),
+    }
+    for name, (rewards, grades, drawn) in kinds.items():
+        run = RunFolder(tmp_path / name)
+        if name == "unknown":
+            rows = [{"step": 1, "group": 0, "reward": None, "advantage": 0.0, "length": 9, "rewards": grades[0]}]
+        else:
+            rows = records(rewards, grades)
+        append_jsonl(run.completions / "000000-000999.jsonl", rows)
+        assert [path.name for path in draw_samples(run)] == drawn, name
