@@ -14,19 +14,19 @@ SECONDS = 20.0
 """For all questions to a server together."""
 
 
-def answered(told: str, way_out: str, ask: Callable[[], Answer]) -> Answer:
+def answered(told: str, way_out: str, questions: Callable[[], Answer]) -> Answer:
     """What a server answered.
 
     Args:
         told: What is the matter, where it did not.
         way_out: From there.
-        ask: Asks it.
+        questions: Asks it.
 
     Raises:
         UserError: It cannot be reached, takes longer than `SECONDS`, or answers as no vLLM server does.
     """
     try:
-        return within(SECONDS, ask)
+        return within(SECONDS, questions)
     except (JSONDecodeError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise UserError(f"{told}: what answers there is none. {way_out}") from error
     except (OSError, ValueError) as error:
@@ -43,11 +43,16 @@ def plain_url(url: str) -> str:
     return url.rstrip("/").removesuffix("/v1").rstrip("/")
 
 
+def ask(url: str, path: str) -> Any:
+    """The answer under a path; the time that it may take is for whoever asks within `answered`."""
+    return ask_json(url + path, timeout=2 * SECONDS)
+
+
 def served_models(url: str) -> list[dict[str, Any]]:
     """The server's models, that of its own weights first: each with `id`, and from vLLM `root` and `max_model_len`.
 
     Raises:
         OSError, ValueError, KeyError, TypeError: There was no such answer.
     """
-    models = ask_json(f"{url}/v1/models", timeout=SECONDS)["data"]
+    models = ask(url, "/v1/models")["data"]
     return [{**model, "id": str(model["id"])} for model in models]

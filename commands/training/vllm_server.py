@@ -14,8 +14,8 @@ from accelerate.utils import broadcast_object_list
 from commands.arguments.settings import Settings
 from commands.terminal.console import say
 from errors import UserError
-from evaluation._http import RefusedError, ask_json
-from evaluation.vllm_server import SECONDS, answered, plain_url, served_models
+from evaluation._http import RefusedError
+from evaluation.vllm_server import answered, ask, plain_url, served_models
 
 
 def vllm_window(settings: Settings) -> int | None:
@@ -66,8 +66,8 @@ def _questions(settings: Settings, url: str, told: str, way_out: str) -> tuple[i
     served = served_models(url)[0]
     _require_model(settings.model_name, served, told)
     try:
-        info = ask_json(f"{url}/server_info?config_format=json", timeout=SECONDS)["vllm_config"]
-        world = int(ask_json(f"{url}/get_world_size", timeout=SECONDS)["world_size"])
+        info = ask(url, "/server_info?config_format=json")["vllm_config"]
+        world = int(ask(url, "/get_world_size")["world_size"])
     except RefusedError as error:
         if error.code != 404:
             raise
@@ -85,7 +85,7 @@ def _questions(settings: Settings, url: str, told: str, way_out: str) -> tuple[i
 
 def _require_health(url: str, told: str, way_out: str) -> None:
     try:
-        ask_json(f"{url}/health", timeout=SECONDS)
+        ask(url, "/health")
     except RefusedError as error:
         if error.code >= 500:
             raise UserError(

@@ -27,6 +27,7 @@ from tests.vllm_server import serving
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "vllm.md").read_text()
 GPU = ["--method", "grpo", "--use_vllm", "--use_cpu", "false"]
 SERVER = [*GPU, "--vllm_mode", "server"]
+FEW = ["--max_problems", "32", "--eval_problems", "0"]
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +65,7 @@ OPTIONS = {
         ["must divide the number of processes, 1", "found 2", "Name 1."],
     ),
     "the server's own": ([*SERVER, "--vllm_tensor_parallel_size", "2"], ["give --tensor-parallel-size to the server"]),
-    "no room": ([*GPU, "--vllm_max_model_length", "100"], ["do not fit vLLM's", "100 positions", "Lower"]),
+    "no room": ([*GPU, *FEW, "--vllm_max_model_length", "100"], ["do not fit vLLM's", "100 positions", "Lower"]),
 }
 
 
@@ -134,7 +135,7 @@ def test_a_server_that_fits_is_named_and_its_window_held_to(server, monkeypatch,
     assert settings.trainer.vllm_server_base_url == server.url, "as TRL's client needs it"
     assert f"somewhere/else/model at {server.url}: 1 worker, 256 tokens" in capsys.readouterr().out
     server.window = 60
-    told = refusal([*SERVER, "--vllm_server_base_url", server.url], monkeypatch, capsys)
+    told = refusal([*SERVER, *FEW, "--vllm_server_base_url", server.url], monkeypatch, capsys)
     assert "do not fit vLLM's" in told
     assert "60 positions" in told
 
