@@ -1,13 +1,14 @@
 """`cli.py experiment NAME`: arms by seeds, trained side by side, and what came of them on one page with plots."""
 
 import shlex
+import textwrap
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.markdown import Markdown
 from rich.table import Table
+from rich.text import Text
 from tqdm import tqdm
 
 from commands.arguments import parse as parse_training
@@ -107,9 +108,11 @@ def _tell(results: Results, options: Namespace, argv: Sequence[str]) -> None:
     path = folder / f"{experiment.name}.md"
     write_whole(path, page(results, shlex.join(["python", "cli.py", "experiment", *argv]), pictures))
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style=QUIET)
-    for i, title in enumerate(header(results)):
-        table.add_column(title, justify="right" if i else "left")
+    narrow = [0, 1, 2, 4, 5]  # the page has all columns
+    for i in narrow:
+        table.add_column(header(results)[i], justify="right" if i else "left", no_wrap=bool(i))
     for cells in rows(results):
-        table.add_row(*cells)
-    terminal().print("", table, "", *(Markdown(f"* {sentence}") for sentence in findings(results)), "")
+        table.add_row(*(cells[i] for i in narrow))
+    told = (textwrap.indent(textwrap.fill(one.replace("**", ""), 96), "  ") for one in findings(results))
+    terminal().print("", table, "", *map(Text, told), "", sep="\n")
     say(f"page      {path}")

@@ -40,21 +40,22 @@ def seeded_difference(before: Sequence[Sequence[float]], after: Sequence[Sequenc
     Three seeds that disagree leave a wide interval, as they should: with an equal spread of all, t is near 4.3.
 
     Args:
-        before: (S, n), S ≥ 2 seeds by n ≥ 2 problems.
+        before: (S, n), S ≥ 2 seeds by n problems; n = 1 for what was measured of a run as a whole.
         after: (S, n), with the same seeds and problems in the same order.
 
     Raises:
-        ValueError: The shapes differ, or there are fewer than two seeds or problems.
+        ValueError: The shapes differ, or there are fewer than two seeds.
     """
     d = np.asarray(after, float) - np.asarray(before, float)
-    if np.shape(before) != np.shape(after) or d.ndim != 2 or min(d.shape) < 2:
+    if np.shape(before) != np.shape(after) or d.ndim != 2 or len(d) < 2:
         raise ValueError(
-            f"a difference over seeds needs the same two or more seeds and problems on both sides; found "
+            f"a difference over seeds needs the same two or more seeds and the same problems on both sides; found "
             f"{np.shape(before)} and {np.shape(after)}"
         )
-    by_seed, by_problem = d.mean(1), d.mean(0)
-    parts = np.array([by_seed.var(ddof=1) / len(by_seed), by_problem.var(ddof=1) / len(by_problem)])
-    freedom = np.array([len(by_seed) - 1, len(by_problem) - 1])
+    by_seed = d.mean(1)
+    margins = [margin for margin in (by_seed, d.mean(0)) if len(margin) > 1]
+    parts = np.array([margin.var(ddof=1) / len(margin) for margin in margins])
+    freedom = np.array([len(margin) - 1 for margin in margins])
     mean, error = float(d.mean()), float(parts.sum() ** 0.5)
     if error == 0.0:
         return SeededDifference(mean, 0.0, mean, mean, float(mean == 0.0), tuple(map(float, by_seed)))

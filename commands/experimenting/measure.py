@@ -15,6 +15,14 @@ from runs.records import read_jsonl
 MEASURES = {"accuracy": ("correct", 100.0, " %", "points"), "length": ("length", 1.0, "", "tokens")}
 """Name: the field of `held_out.jsonl`, its scale, its unit, and that of differences."""
 
+TITLES = {
+    "entropy": "entropy",
+    "clip_ratio/region_mean": "share of tokens clipped",
+    "completions/mean_length": "sampled length",
+    "rewards/accuracy/mean": "sampled accuracy",
+}
+"""What training metrics are called on the page."""
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -69,17 +77,18 @@ class Results:
         scale = MEASURES[measure][1]
         return Spread.of([scale * fmean(values) for values in self.held_out(arm, measure, when)])
 
-    def late(self, arm: Arm, metric: str) -> Spread | None:
-        """Mean of a training metric over the last quarter of the steps; None where it was not logged."""
+    def late(self, arm: Arm, metric: str) -> list[list[float]]:
+        """(seeds, 1), mean of a training metric over the last quarter of the steps; NaN where not logged."""
         means = []
         for cell in self.of(arm):
             line = points(read_jsonl(cell.folder.metrics), metric)
-            means.append([value for step, value in line if step > 0.75 * line[-1][0]])
-        return Spread.of([fmean(values) for values in means]) if all(means) else None
+            means.append([fmean([value for step, value in line if step > 0.75 * line[-1][0]] or [float("nan")])])
+        return means
 
     def difference(self, arm: str, against: str, measure: str) -> SeededDifference:
-        """Of two arms, unscaled."""
-        after, before = (self.held_out(self.arm(name), measure) for name in (arm, against))
+        """Of two arms, unscaled, in a held-out measure or a training metric."""
+        read = self.held_out if measure in MEASURES else self.late
+        after, before = (read(self.arm(name), measure) for name in (arm, against))
         return seeded_difference(before, after)
 
     def arm(self, name: str) -> Arm:

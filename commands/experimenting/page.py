@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands.experimenting.measure import MEASURES, Results
+from commands.experimenting.measure import MEASURES, TITLES, Results, Spread
 from commands.experimenting.specification import Arm
 from evaluation.over_seeds import SeededDifference
 
@@ -13,22 +13,25 @@ def findings(results: Results) -> list[str]:
     return [
         _sentence(arm, against, measure, results.difference(arm, against, measure))
         for arm, against in results.experiment.compare
-        for measure in MEASURES
+        for measure in (*MEASURES, *results.experiment.metrics)
     ]
 
 
 def _sentence(arm: str, against: str, measure: str, found: SeededDifference) -> str:
-    _, scale, _, unit = MEASURES[measure]
-    interval = f"{scale * found.mean:+.1f} {unit}, 95 % interval [{scale * found.low:+.1f}, {scale * found.high:+.1f}]"
+    _, scale, _, unit = MEASURES.get(measure, ("", 1.0, "", ""))
+    form = "+.1f" if unit else "+.3g"
+    mean, low, high = (f"{scale * value:{form}}" for value in (found.mean, found.low, found.high))
+    interval = f"{mean} {unit}, 95 % interval [{low}, {high}]".replace(" ,", ",")
+    name = TITLES.get(measure, measure)
     if not found.is_clear:
-        return f"**{arm}** against {against}: no difference in {measure} that could be told from noise ({interval})."
-    word = {"accuracy": ("lower", "higher"), "length": ("shorter", "longer")}[measure][found.mean > 0]
-    return f"**{arm}** against {against}: {measure} is {word} ({interval}; p = {found.p:.2g})."
+        return f"**{arm}** against {against}: no difference in {name} that could be told from noise ({interval})."
+    p = "p < 0.0001" if found.p < 1e-4 else f"p = {found.p:.2g}"
+    return f"**{arm}** against {against}: {name} is {'higher' if found.mean > 0 else 'lower'} ({interval}; {p})."
 
 
 def header(results: Results) -> list[str]:
     """Titles of the table's columns."""
-    metrics = [metric.replace("clip_ratio/region_mean", "clipped") for metric in results.experiment.metrics]
+    metrics = [f"{TITLES.get(metric, metric)} (sd)" for metric in results.experiment.metrics]
     return ["", "accuracy (sd)", "difference", "by seed", "length (sd)", "difference", *metrics, "training"]
 
 
@@ -52,8 +55,8 @@ def _row(results: Results, arm: Arm) -> list[str]:
         cells.append(_interval(found, scale) if found else "")
         if measure == "accuracy":
             cells.append(", ".join(f"{scale * value:+.1f}" for value in found.by_seed) if found else "")
-    late = [results.late(arm, metric) for metric in results.experiment.metrics]
-    return [*cells, *("–" if one is None else one.told(".4f") for one in late), f"{results.seconds(arm):.0f} s"]
+    late = [Spread.of([mean for (mean,) in results.late(arm, metric)]) for metric in results.experiment.metrics]
+    return [*cells, *(one.told(".3g") for one in late), f"{results.seconds(arm):.0f} s"]
 
 
 def _interval(found: SeededDifference, scale: float) -> str:
@@ -71,7 +74,8 @@ def page(results: Results, command: str, pictures: Sequence[Path]) -> str:
         "\n".join(f"| {' | '.join(cells)} |" for cells in table),
         f"{problems} held-out problems, greedy; seeds {', '.join(map(str, results.seeds))}. Each difference is "
         "against the arm that the sentences below name, paired by seed and problem; its 95 % interval counts the "
-        "choice of both.",
+        "choice of both."
+        + (" What was sampled in training is the mean of its last quarter." if experiment.metrics else ""),
         "\n".join(f"* {sentence}" for sentence in findings(results)),
         *(f"![{path.stem.rpartition('-')[2]}]({path.name})" for path in pictures),
         _how(results, command),

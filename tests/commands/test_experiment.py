@@ -113,10 +113,11 @@ def test_the_page_says_what_the_runs_say(tmp_path, stand_in):
     results = Results(asked, cells)
     assert results.spread(arms[0], "accuracy").mean == pytest.approx(100 * (5 + 6 + 7) / 3 / 20)
     assert results.spread(arms[0], "accuracy").sd == pytest.approx(5.0)
-    assert results.late(arms[0], "entropy").mean == pytest.approx(0.4), "of the last quarter of four steps"
+    assert results.late(arms[0], "entropy") == [[pytest.approx(0.4)]] * 3, "of the last quarter of four steps"
     assert results.difference("high", "low", "accuracy").mean == pytest.approx(0.5)
     told = findings(results)
     assert "**high** against low: accuracy is higher (+50.0 points" in told[0]
+    assert "entropy" in told[2]
     assert all("no difference" in sentence for sentence in told[1:])
     pictures = draw(results, tmp_path)
     text = page(results, "python cli.py experiment clipping", pictures)

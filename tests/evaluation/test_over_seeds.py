@@ -45,7 +45,13 @@ def test_nothing_differs():
     assert (found.mean, found.low, found.high, found.p, found.is_clear) == (0.0, 0.0, 0.0, 1.0, False)
 
 
-@pytest.mark.parametrize("shape", [(1, 5), (3, 1)])
-def test_one_seed_or_one_problem_has_no_error(shape):
-    with pytest.raises(ValueError, match="two or more seeds and problems"):
-        seeded_difference(np.zeros(shape), np.ones(shape))
+def test_what_is_measured_of_a_run_as_a_whole_is_paired_by_seed():
+    """Student's test of 1, 2 and 6: mean 3, error √(7/3), t of 2 degrees of freedom."""
+    found = seeded_difference([[0.0]] * 3, [[1.0], [2.0], [6.0]])
+    assert found.standard_error == pytest.approx((7 / 3) ** 0.5)
+    assert found.high - found.mean == pytest.approx(4.30265 * (7 / 3) ** 0.5, rel=1e-4)
+
+
+def test_one_seed_has_no_error():
+    with pytest.raises(ValueError, match="two or more seeds"):
+        seeded_difference(np.zeros((1, 5)), np.ones((1, 5)))
