@@ -24,7 +24,7 @@ def check_pairs(settings: Settings) -> None:
     when = [name for name in ("hub_strategy", "hub_always_push", "hub_revision") if _asked(settings, name)]
     if when and not (when == ["hub_strategy"] and config.hub_strategy == "end"):
         raise UserError(
-            f"{some_of(f'--{name}' for name in when)} would have no effect: a run is pushed once, at its end, when all "
+            f"{some_of(f'--{name}' for name in when)} would have no effect: a run is pushed once, when all of it "
             "is saved. Leave it out; `cli.py push RUN/checkpoints/checkpoint-40 --to OWNER/NAME` pushes a checkpoint."
         )
     _refuse_idle(settings, "vllm_", "use_vllm", True)

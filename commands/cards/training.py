@@ -8,10 +8,12 @@ from commands.cards.parts import code, folded, repository_link, table
 from commands.cards.results import measured
 from commands.cards.subject import Subject
 from commands.method_text import difference, docstring, equation
-from commands.terminal.table import duration
 from commands.training.resume import BESIDE
 from rewards import REWARDS
 from trainers import METHODS
+
+ELSEWHERE = {"model_name_or_path", "reward_weights", "hub_token", "per_device_eval_batch_size"}
+"""Settings that the page tells in another place, or that change nothing."""
 
 
 def method(subject: Subject) -> str:
@@ -85,11 +87,11 @@ def _own(trainer: Any) -> bool:
 
 def settings(subject: Subject) -> str:
     """Every setting that is not a default, with where it came from."""
-    own = TrainArguments.__dataclass_fields__.keys() - {"reward_funcs", "prompt_style", "hints"}
+    own = TrainArguments.__dataclass_fields__.keys()
     rows = [
         [f"`{name}`", f"`{value}`", source]
         for name, value, source in subject.settings
-        if name not in BESIDE | own and name not in ("model_name_or_path", "reward_funcs", "reward_weights")
+        if name not in BESIDE | own and name not in ELSEWHERE
     ]
     if not rows:
         return ""
@@ -108,7 +110,7 @@ def machine(subject: Subject) -> str:
     processes = found.get("processes", 1)
     share = f" in {processes} processes" if processes > 1 else ""
     seconds = record.get("training_seconds")
-    took = f"took {duration(seconds)}" if seconds else "was made"
+    took = f"took {seconds / 60:,.1f} min" if seconds else "was made"
     memory = f", {found['memory_gb']} GB of memory" if "memory_gb" in found else ""
     return f"Training {took} on {where}{share}, {found.get('machine', '')}{memory}."
 

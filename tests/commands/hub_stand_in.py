@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -69,7 +70,8 @@ class HubStandIn:
             if fault[0] in f"{method} {path}":
                 self._faults.remove(fault)
                 if fault[1] == "reset":
-                    handler.connection.close()
+                    handler.connection.shutdown(socket.SHUT_RDWR)
+                    handler.close_connection = True
                     return
                 if isinstance(fault[1], float):
                     time.sleep(fault[1])
