@@ -38,7 +38,7 @@ def require_repository(repository: str, kind: Kind, *, private: bool | None = Tr
 
     Raises:
         UserError: Nobody is logged in, or may not write there, or nobody answers.
-        PushError: The same, but another try may help, and all is saved.
+        PushError: The same, where all is done but the push.
     """
     if constants.HF_HUB_OFFLINE:
         later = again or f"python cli.py push FOLDER --to {repository}"
@@ -49,13 +49,13 @@ def require_repository(repository: str, kind: Kind, *, private: bool | None = Tr
     try:
         return _persist(lambda: _writable(repository, kind, private))
     except Exception as error:
-        if again and _may_pass(error):
-            raise PushError(f"nothing was pushed to {repository}: {_told(error)} Try again with: {again}") from error
-        raise UserError(
+        told = (
             f"a push to {repository} was asked for, which must be a {kind} repository that you can write to: "
-            f"{_told(error)} Log in with `hf auth login` and a token that may write, name OWNER/NAME, or leave the "
-            "push out."
-        ) from error
+            f"{_told(error)} Log in with `hf auth login` and a token that may write, or name another OWNER/NAME."
+        )
+        if again:
+            raise PushError(f"{told} Everything is saved here. Try again with: {again}") from error
+        raise UserError(f"{told} Or leave the push out.") from error
 
 
 def _writable(repository: str, kind: Kind, private: bool | None) -> str:

@@ -121,6 +121,7 @@ def test_what_passes_is_tried_again(hub, run, where, faults, monkeypatch):
 @pytest.mark.parametrize(
     ("where", "fault", "tries"),
     [
+        ("repos/create", 403, 1),
         ("/commit/", 503, 4),
         ("/store/", 500, 24),
         ("preupload", 502, 24),
