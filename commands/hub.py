@@ -44,7 +44,7 @@ def require_repository(repository: str, kind: Kind, *, private: bool | None = Tr
         later = again or f"python cli.py push FOLDER --to {repository}"
         raise UserError(
             f"a push to {repository} was asked for, and HF_HUB_OFFLINE=1 keeps every command from the Hub. Unset it, "
-            f"or leave the push out for now and make up for it with: {later}"
+            f"or leave the push out for now and make up for it with:\n    {later}"
         )
     try:
         return _persist(lambda: _writable(repository, kind, private))
@@ -54,7 +54,7 @@ def require_repository(repository: str, kind: Kind, *, private: bool | None = Tr
             f"{_told(error)} Log in with `hf auth login` and a token that may write, or name another OWNER/NAME."
         )
         if again:
-            raise PushError(f"{told} Everything is saved here. Try again with: {again}") from error
+            raise PushError(f"{told} Everything is saved here. Try again with:\n    {again}") from error
         raise UserError(f"{told} Or leave the push out.") from error
 
 
@@ -95,8 +95,8 @@ def upload(files: Mapping[str, Content], repository: str, kind: Kind, message: s
         raise
     except Exception as error:  # whatever it was, nothing is lost
         raise PushError(
-            f"everything is saved in {saved}, but could not be pushed to {repository}: {_told(error)} Try again with: "
-            f"{again}"
+            f"everything is saved in {saved}, but could not be pushed to {repository}: {_told(error)} Try again with:"
+            f"\n    {again}"
         ) from error
 
 
