@@ -51,7 +51,9 @@ def main(argv: list[str]) -> int:
             raise
         code, paragraph = told(error)
         if code == 1 or os.environ.get("LOCAL_RANK", "0") == "0":  # a defect may be met by one process alone
-            sys.stderr.write("\n" + textwrap.fill(f"error: {paragraph}", 100, break_on_hyphens=False) + "\n")
+            told_first, indent, to_copy = paragraph.partition("\n    ")  # a command is copied, so never wrapped
+            wrapped = textwrap.fill(f"error: {told_first}", 100, break_on_hyphens=False)
+            sys.stderr.write(f"\n{wrapped}{indent}{to_copy}\n")
         return code
     return 0
 

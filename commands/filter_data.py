@@ -42,6 +42,8 @@ def main(argv: Sequence[str]) -> None:
         _draw(options, pool, folder, state)
         if state.is_main_process:
             _finish(options, pool, folder)
+    if options.push_to_hub and state.is_main_process:
+        say(f"pushed    {push(folder.path, options.push_to_hub)}")
 
 
 def _draw(options: Namespace, pool: Pool, folder: SampleFolder, state: PartialState) -> None:
@@ -59,7 +61,7 @@ def _draw(options: Namespace, pool: Pool, folder: SampleFolder, state: PartialSt
 
 
 def _finish(options: Namespace, pool: Pool, folder: SampleFolder) -> None:
-    """Count, write, draw, tell, push."""
+    """Count, write, draw, tell."""
     result = assemble(options, pool, folder)
     write(result, pool, folder)
     summary = result.summary
@@ -74,5 +76,3 @@ def _finish(options: Namespace, pool: Pool, folder: SampleFolder) -> None:
     folder.update(zone={"samples": options.samples, "low": options.low, "high": options.high}, result=summary)
     write_card(folder)
     tell(summary, options, folder.path)
-    if options.push_to_hub:
-        say(f"pushed    {push(folder.path, options.push_to_hub)}")

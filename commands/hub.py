@@ -1,44 +1,80 @@
 """The Hub: whether a push will be possible, and the push itself, after everything lies safely here."""
 
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import sleep
-from typing import Literal
+from typing import Literal, TypeVar
 
-from huggingface_hub import HfApi
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError
+from huggingface_hub import CommitOperationAdd, HfApi, constants, get_session
+from huggingface_hub.errors import HfHubHTTPError
 
+from commands.terminal.console import say
 from errors import PushError, UserError
+from runs.environment import TOKEN
 
 Kind = Literal["model", "dataset"]
+Content = Path | bytes
+T = TypeVar("T")
 WAITS = (2.0, 8.0, 30.0)
-"""Seconds between tries of a push that may still succeed."""
+"""Seconds between tries of what may still succeed; each of the client's own requests is tried 6 times besides."""
+SECONDS = 60.0
+"""Of silence after which a request counts as failed; the client would wait for ever."""
 
 
-def require_repository(repository: str, kind: Kind, *, private: bool | None = True) -> str:
+def hub_id(name: str) -> str | None:
+    """Return a model's or data set's name if it is one of the Hub's; None for a file or folder here."""
+    return name if re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name) and not Path(name).exists() else None
+
+
+def require_repository(repository: str, kind: Kind, *, private: bool | None = True, again: str | None = None) -> str:
     """Create the repository, or find it, before any work is done that shall go there; returns OWNER/NAME.
 
+    Args:
+        repository: Its name.
+        kind: Of repository.
+        private: What a new one is.
+        again: The command that tries once more, where all is done but the push; None where nothing is yet.
+
     Raises:
-        UserError: Nobody is logged in, or may not write there.
+        UserError: Nobody is logged in, or may not write there, or nobody answers.
+        PushError: The same, where all is done but the push.
     """
-    try:
-        return HfApi().create_repo(repository, repo_type=kind, private=private, exist_ok=True).repo_id
-    except (HfHubHTTPError, HFValidationError, HTTPError, OSError) as error:
+    if constants.HF_HUB_OFFLINE:
+        later = again or f"python cli.py push FOLDER --to {repository}"
         raise UserError(
+            f"a push to {repository} was asked for, and HF_HUB_OFFLINE=1 keeps every command from the Hub. Unset it, "
+            f"or leave the push out for now and make up for it with:\n    {later}"
+        )
+    try:
+        return _persist(lambda: _writable(repository, kind, private))
+    except Exception as error:
+        told = (
             f"a push to {repository} was asked for, which must be a {kind} repository that you can write to: "
-            f"{_told(error)} Log in with `hf auth login`, name OWNER/NAME, or leave the push out."
-        ) from error
+            f"{_told(error)} Log in with `hf auth login` and a token that may write, or name another OWNER/NAME."
+        )
+        if again:
+            raise PushError(f"{told} Everything is saved here. Try again with:\n    {again}") from error
+        raise UserError(f"{told} Or leave the push out.") from error
 
 
-def upload(folder: Path, repository: str, kind: Kind, message: str, again: str, patterns: list[str] | None) -> str:
-    """Push files of a folder; one that is there already in the same bytes is not sent again.
+def _writable(repository: str, kind: Kind, private: bool | None) -> str:
+    name = HfApi().create_repo(repository, repo_type=kind, private=private, exist_ok=True).repo_id
+    # That one is also content with a repository that can only be read. Asking how a file would be sent is not.
+    HfApi().preupload_lfs_files(name, [CommitOperationAdd("README.md", b"-")], repo_type=kind)
+    return name
+
+
+def upload(files: Mapping[str, Content], repository: str, kind: Kind, message: str, again: str, saved: Path) -> str:
+    """Push files in one commit, all or none; what is there already in the same bytes is not sent again.
 
     Args:
-        folder: Whose files.
+        files: What each is there, by its path in the repository.
         repository: OWNER/NAME.
         kind: Of repository.
         message: Of the commit.
         again: The command that tries once more.
-        patterns: Of the files; None for all.
+        saved: Where all of it lies here, for the message.
 
     Returns:
         Where they are.
@@ -46,29 +82,53 @@ def upload(folder: Path, repository: str, kind: Kind, message: str, again: str, 
     Raises:
         PushError: It could not be done, also not later on.
     """
-    for wait in (*WAITS, None):
+
+    def commit() -> str:
+        added = [CommitOperationAdd(path, content) for path, content in sorted(files.items())]
+        HfApi().create_commit(repository, added, commit_message=message, repo_type=kind)
+        return f"{constants.ENDPOINT}/{'datasets/' if kind == 'dataset' else ''}{repository}"
+
+    try:
+        return _persist(commit)
+    except KeyboardInterrupt:
+        say(f"\nnot pushed; everything is saved in {saved}. Push it with: {again}")
+        raise
+    except Exception as error:  # whatever it was, nothing is lost
+        raise PushError(
+            f"everything is saved in {saved}, but could not be pushed to {repository}: {_told(error)} Try again with:"
+            f"\n    {again}"
+        ) from error
+
+
+def _persist(action: Callable[[], T]) -> T:
+    """Try several times what may pass."""
+    for wait in WAITS:
         try:
-            return str(
-                HfApi().upload_folder(
-                    repo_id=repository, repo_type=kind, folder_path=folder, allow_patterns=patterns,
-                    commit_message=message,
-                )
-            )  # fmt: skip
-        except (HfHubHTTPError, HTTPError, OSError) as error:
-            if wait is None or not _may_pass(error):
-                raise PushError(
-                    f"everything is saved in {folder}, but could not be pushed to {repository}: {_told(error)} Try "
-                    f"again with: {again}"
-                ) from error
+            get_session().timeout = SECONDS
+            return action()
+        except Exception as error:
+            if not _may_pass(error):
+                raise
+            say(f"hub       {_told(error)} Trying again in {wait:g} s")
         sleep(wait)
-    raise AssertionError("the last try returns or raises")
+    get_session().timeout = SECONDS
+    return action()
 
 
-def _may_pass(error: Exception) -> bool:
-    """Whether another try could succeed: a busy or failing server, a lost connection."""
-    response = error.response if isinstance(error, HfHubHTTPError) else None
-    return response is None or response.status_code in (408, 429) or response.status_code >= 500
+def _may_pass(error: BaseException) -> bool:
+    """Whether another try could succeed: a busy or failing server, a lost connection; not a refusal."""
+    error = _cause(error)
+    if isinstance(error, HfHubHTTPError):
+        return error.response.status_code in (408, 429) or error.response.status_code >= 500
+    return not isinstance(error, ValueError | TypeError)
 
 
-def _told(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".") + "."
+def _cause(error: BaseException) -> BaseException:
+    """The client hides why a large file could not be sent behind a RuntimeError."""
+    return error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
+
+
+def _told(error: BaseException) -> str:
+    error = _cause(error)
+    first = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+    return TOKEN.sub("…", first).rstrip(".") + "."

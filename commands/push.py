@@ -1,23 +1,33 @@
 """`cli.py push FOLDER`: a trained model, or a filtered data set, from its folder to the Hub."""
 
+import shlex
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from commands.arguments.plain import PlainParser
+from commands.cards.licence import check_licence, licence_on_hub
+from commands.cards.page import card, write_card
+from commands.cards.subject import EVALUATIONS, Subject
 from commands.filtering.card import push
-from commands.hub import require_repository, upload
+from commands.filtering.card import write_card as write_data_card
+from commands.hub import Content, require_repository, upload
+from commands.sample_record import weights_mark
 from commands.terminal.console import say
 from errors import UserError
 from runs.folder import RunFolder
 from runs.samples import SampleFolder
 
 ABOUT = """\
-Push what a folder holds: the model of a training run with its page and curves, or a filtered data set. Giving the
-command again sends only what is not there yet.
+Push what a folder holds: the model of a training run with its card and curves, one model folder inside a run (merged/,
+checkpoints/checkpoint-40), or a filtered data set. Giving the command again sends only what is not there yet.
 
-example: python cli.py push outputs/my-run --to me/my-model
+example: python cli.py push outputs/my-run --to me/my-model --evaluation outputs/eval-my-run
 """
-PAGE = ["README.md", "run.json", "config.yaml", "plots/*.png"]
+PAGE = ("run.json", "config.yaml", "plots/*.png")
+REPORT = ("evaluation.json", "report.md", "report.json", "report.png")
+# Of no use without the run: what it goes on from, and pickled arguments with the paths of this machine.
+LEFT_HERE = ("README.md", "training_args.bin", "*.pt", "*.pth", "trainer_state.json", "complete.json", ".*")
 
 
 def main(argv: Sequence[str]) -> None:
@@ -27,33 +37,104 @@ def main(argv: Sequence[str]) -> None:
         UserError: The folder holds nothing to push, or the repository cannot be written to.
         PushError: The Hub could not be reached in the end.
     """
-    parser = PlainParser("push", description=ABOUT)
-    parser.add_argument("folder", metavar="FOLDER", help="of a training run, or of filter-data")
-    parser.option(
-        "--to", required=True, metavar="OWNER/NAME", help="the repository; made, private, if it is not there"
-    )
-    options = parser.settle(argv)
+    options = parser().settle(argv)
+    check_licence(options.license)
     path = Path(options.folder)
-    if (path / "learnable").is_dir() and SampleFolder(path, "filter.json").read():
-        require_repository(options.to, "dataset")
+    if (path / "learnable.jsonl").is_file() and SampleFolder(path, "filter.json").read():
+        if options.evaluation:
+            raise UserError("--evaluation goes with a model; this folder holds a data set.")
+        if options.license:
+            write_data_card(SampleFolder(path, "filter.json"), license=options.license)
         done = push(path, options.to)
-    elif (RunFolder(path).final / "config.json").exists() or (RunFolder(path).final / "adapter_config.json").exists():
-        require_repository(options.to, "model")
-        done = push_run(RunFolder(path), options.to)
     else:
-        raise UserError(
-            f"{path} holds neither the model of a finished training run (final/) nor a filtered data set "
-            "(learnable/); name the folder of one."
-        )
+        run, model = _model_of(path)
+        _add_evaluations(run, model, [Path(folder) for folder in options.evaluation])
+        if options.license:
+            run.update(base={**(run.read().get("base") or {}), "license": options.license})
+        done = push_model(run, model, options.to)
     say(f"pushed    {done}")
 
 
-def push_run(run: RunFolder, repository: str) -> str:
-    """Push a run's model, and its page over that which TRL wrote.
+def parser() -> PlainParser:
+    """The options."""
+    made = PlainParser("push", description=ABOUT)
+    made.add_argument("folder", metavar="FOLDER", help="of a training run, of a model inside one, or of filter-data")
+    made.option("--to", required=True, metavar="OWNER/NAME", help="the repository; made, private, if it is not there")
+    made.option(
+        "--evaluation", nargs="+", default=[], metavar="FOLDER",
+        help="reports of `cli.py evaluate` on this very model, to go into its card",
+    )  # fmt: skip
+    made.option("--license", metavar="NAME", help="as the Hub names it; default: that of the base, if it tells")
+    return made
+
+
+def _model_of(path: Path) -> tuple[RunFolder, Path]:
+    """The run, and the folder of the model in it that is meant.
 
     Raises:
+        UserError: There is none.
+    """
+    for run in (RunFolder(folder) for folder in (path, *path.resolve().parents[:2])):
+        if run.run.is_file():
+            model = run.final if run.path == path else path
+            if Subject(run, model).there:
+                return run, model
+            break
+    raise UserError(
+        f"{path} holds neither the model of a finished training run (final/), nor is it a model folder inside a run, "
+        "nor a filtered data set (learnable.jsonl); name the folder of one."
+    )
+
+
+def _add_evaluations(run: RunFolder, model: Path, folders: Sequence[Path]) -> None:
+    """Copy the reports of this model into its run.
+
+    Raises:
+        UserError: One is no report, or of another model.
+    """
+    for folder in folders:
+        record = SampleFolder(folder, "evaluation.json").read()
+        if "results" not in record:
+            raise UserError(f"--evaluation {folder} holds no finished evaluation; name a folder that evaluate wrote.")
+        if record["question"]["weights"] != weights_mark(str(model)):
+            raise UserError(
+                f"--evaluation {folder} is of {record['question']['model']}, whose weights are not those of {model}. "
+                f"Measure this model: python cli.py evaluate --model {model} --benchmark …"
+            )
+    for folder in folders:
+        kept = run.path / EVALUATIONS / folder.resolve().name
+        if folder.resolve() != kept.resolve():
+            kept.mkdir(parents=True, exist_ok=True)
+            for name in REPORT:
+                shutil.copy(folder / name, kept / name)
+
+
+def push_model(run: RunFolder, model: Path, repository: str) -> str:
+    """Push a model of a run with its card, in one commit. Returns where it is.
+
+    Raises:
+        UserError: The repository cannot be written to.
         PushError: It could not be done.
     """
-    again = f"python cli.py push {run.path} --to {repository}"
-    upload(run.final, repository, "model", "Trained model", again, None)
-    return upload(run.path, repository, "model", "The run on one page", again, PAGE)
+    folder = run.path if model == run.final else model
+    again = shlex.join(["python", "cli.py", "push", str(folder), "--to", repository])
+    repository = require_repository(repository, "model", again=again)
+    base = run.read().get("base") or {}
+    if base.get("hub_id") and not base.get("license"):
+        run.update(base={**base, **licence_on_hub(base["hub_id"], "model")})
+    subject = Subject(run, model, repository)
+    if subject.adapter and not base.get("hub_id"):
+        say("          the base of this adapter is a local folder, so nobody else can load it; a merged model can be")
+    if model == run.final:
+        write_card(run, repository)
+    files: dict[str, Content] = {path.relative_to(model).as_posix(): path for path in _files_of(model)}
+    for pattern in (*PAGE, *(f"{EVALUATIONS}/{path.name}/*" for path, _ in subject.evaluations)):
+        files |= {path.relative_to(run.path).as_posix(): path for path in run.path.glob(pattern)}
+    files["README.md"] = card(subject).encode()
+    return upload(files, repository, "model", "Trained model", again, folder)
+
+
+def _files_of(model: Path) -> list[Path]:
+    """What a model is loaded from."""
+    found = [*model.glob("*"), *model.glob("additional_chat_templates/*")]
+    return [path for path in found if path.is_file() and not any(path.match(pattern) for pattern in LEFT_HERE)]

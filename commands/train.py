@@ -13,7 +13,7 @@ from commands.arguments.help import train_help
 from commands.arguments.print_config import config_yaml
 from commands.arguments.settings import Settings
 from commands.hub import require_repository
-from commands.push import push_run
+from commands.push import push_model
 from commands.terminal.console import say
 from commands.training.dry_run import dry_run
 from commands.training.guard import guarded
@@ -22,7 +22,7 @@ from commands.training.readiness import check_ready
 from commands.training.results import report
 from commands.training.run import choose_folder, claimed, open_record, recorded
 from commands.training.stop import Stop
-from commands.training.trainer import built_or_refused
+from commands.training.trainer import built_or_refused, keep_secrets
 from data import render_prompt
 from evaluation.held_out import Measurement, measure
 from rewards import keep_offenders
@@ -48,6 +48,7 @@ def main(argv: Sequence[str]) -> None:
         say(config_yaml(settings, portable=False))
         return
     _announce(settings)
+    keep_secrets(settings)
     if settings.embedded and settings.trainer.use_cpu:
         torch.set_num_threads(1)  # too small a model to share; `accelerate launch` asks for every core
     if DRY_RUN & set(argv):
@@ -67,7 +68,7 @@ def main(argv: Sequence[str]) -> None:
     with guarded(settings, trainer, run), recorded(run):
         _train(settings, trainer, task, run)
     if repository and trainer.accelerator.is_main_process:
-        say(f"pushed    {push_run(run, repository)}")
+        say(f"pushed    {push_model(run, run.final, repository)}")
 
 
 def _train(settings: Settings, trainer: RolloutTrainer, task: Task, run: RunFolder) -> None:

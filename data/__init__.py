@@ -17,8 +17,8 @@ from data._prompts import PROMPTS, as_text, build_prompts, drop_long, prompt_len
 from data._shots import SHOTS, Shot
 from data.arithmetic_knowledge import load_arithmetic_knowledge, load_selected
 from data.difficulty import Zone, certain_draws, classify, expected_draws, verdict_so_far
-from data.gsm8k import load_gsm8k
-from data.hendrycks_math import load_math, load_math500
+from data.gsm8k import GSM8K, load_gsm8k
+from data.hendrycks_math import MATH, MATH500, load_math, load_math500
 from data.knowledge import KnowledgeRecord, knowledge_records
 from errors import DataError
 
@@ -49,6 +49,8 @@ DATASETS: dict[str, Callable[..., datasets.Dataset]] = {
     "math500": load_math500,
     "gsm8k": load_gsm8k,
 }
+HUB_IDS = {"math": MATH, "math500": MATH500, "gsm8k": GSM8K}
+"""Where those of them are that come from the Hub."""
 
 
 def load_problems(
@@ -91,6 +93,7 @@ def load_problems(
 __all__ = [
     "DATASETS",
     "DataError",
+    "HUB_IDS",
     "KnowledgeRecord",
     "PROMPTS",
     "PRESETS",

@@ -4,13 +4,16 @@ import datasets
 
 from data._hub import load_from_hub
 
+MATH = "DigitalLearningGmbH/MATH-lighteval"
+MATH500 = "HuggingFaceH4/MATH-500"
+
 
 def load_math(split: str | None = None) -> datasets.Dataset:
     """Load the 7,500 training problems of MATH (columns problem, solution, level, type).
 
     None of them is in MATH-500, which is drawn from the test split, so they may be trained on.
     """
-    return load_from_hub("DigitalLearningGmbH/MATH-lighteval", split=split or "train")
+    return load_from_hub(MATH, split=split or "train")
 
 
 def load_math500(split: str | None = None) -> datasets.Dataset:
@@ -19,4 +22,4 @@ def load_math500(split: str | None = None) -> datasets.Dataset:
     A benchmark. It is also what the published LPRO and REPO models were trained on (100 of the 500), which makes their
     MATH-500 scores no measure of them. It is here for repeating those runs; to train, take `math`.
     """
-    return load_from_hub("HuggingFaceH4/MATH-500", split=split or "test")
+    return load_from_hub(MATH500, split=split or "test")

@@ -13,7 +13,8 @@ The layout is stable, and every reader copes with a run that was killed in the m
     final/                 the trained model (or its adapter) and tokenizer
     held_out.jsonl         every held-out problem with its completion before and after
     verify_offenders.jsonl the first texts that met a limit of the verifier, if any did
-    README.md              the run on one page
+    evaluations/           reports of `cli.py evaluate` on this model that were pushed with it
+    README.md              the run on one page, and the card of its model on the Hub
 
 An object of `completions/`:
 

@@ -29,6 +29,7 @@ from typing import Any, Literal, get_args
 from torch import Tensor
 from typing_extensions import override
 
+from trainers._papers import INTUITOR
 from trainers._policy_pass import PolicyTokens
 from trainers._self_reward import ConfidenceConfig, SelfRewardTrainer, log_repetition
 
@@ -72,6 +73,7 @@ class IntuitorTrainer(SelfRewardTrainer):
     args: IntuitorConfig
     own_reward = "self_certainty"
     _tag_names = ["trl", "intuitor"]
+    _paper = INTUITOR
 
     def __init__(self, model, reward_funcs=None, args=None, **kwargs):
         super().__init__(model, reward_funcs, args, **kwargs)

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing_extensions import override
 
 from trainers._config import RolloutConfig, ZeroVariance, option, zero_variance
+from trainers._papers import KNOWRL
 from trainers._rollout import RolloutTrainer
 
 
@@ -52,3 +53,4 @@ class KnowRLTrainer(RolloutTrainer):
     """DAPO with TRL's advantages; hints and the data make the rest."""
 
     _tag_names = ["trl", "knowrl"]
+    _paper = KNOWRL

@@ -28,6 +28,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from trainers._config import RolloutConfig, TokenNorm, ZeroVariance, token_norm, zero_variance
+from trainers._papers import LPRO
 from trainers._rollout import RolloutTrainer
 from trainers.advantages import length_penalized_advantages
 
@@ -84,6 +85,7 @@ class LPROTrainer(RolloutTrainer):
 
     args: LPROConfig
     _tag_names = ["trl", "lpro"]
+    _paper = LPRO
 
     @override
     def group_advantages(self, rewards: Tensor, lengths: Tensor) -> Tensor:

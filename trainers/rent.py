@@ -13,6 +13,7 @@ watch `completions/repetition`, and stop early. Keeps no state between steps.
 from dataclasses import dataclass
 from typing import Any
 
+from trainers._papers import RENT
 from trainers._self_reward import ConfidenceConfig, SelfRewardTrainer, log_repetition
 
 
@@ -27,6 +28,7 @@ class RENTTrainer(SelfRewardTrainer):
     own_reward = "negative_entropy"
     reads_policy = True
     _tag_names = ["trl", "rent"]
+    _paper = RENT
 
     def negative_entropy(self, completion_ids, log_metric, **_: Any) -> list[float]:
         """The reward: minus the mean entropy over a completion's own tokens, in nats."""

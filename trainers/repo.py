@@ -24,6 +24,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from trainers._config import RolloutConfig, TokenNorm, token_norm
+from trainers._papers import REPO
 from trainers._rollout import RolloutTrainer
 from trainers.advantages import rank_advantages
 
@@ -56,6 +57,7 @@ class REPOTrainer(RolloutTrainer):
 
     args: REPOConfig
     _tag_names = ["trl", "repo"]
+    _paper = REPO
 
     @override
     def group_advantages(self, rewards: Tensor, lengths: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from typing import Any
 from accelerate.utils import gather_object
 
 from boxed import last_boxed
+from trainers._papers import TTRL
 from trainers._self_reward import SelfRewardConfig, SelfRewardTrainer
 
 
@@ -33,6 +34,7 @@ class TTRLTrainer(SelfRewardTrainer):
 
     own_reward = "majority"
     _tag_names = ["trl", "ttrl"]
+    _paper = TTRL
 
     def majority(self, completions: Sequence[Any], **_: Any) -> list[float]:
         """The reward: 1 for the answer that most of the group give, which may lie on several processes."""

@@ -1,6 +1,5 @@
 """The help of `cli.py train`: a screen of what is often changed, or everything."""
 
-import inspect
 import re
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -11,6 +10,7 @@ from trl import ModelConfig
 
 from commands.arguments.groups import GROUPS, group_of
 from commands.arguments.settings import TrainArguments
+from commands.method_text import equation, source
 from trainers import METHODS, RolloutConfig
 
 WIDTH = 100
@@ -50,11 +50,9 @@ def train_help(everything: bool = False) -> str:
 def method_lines() -> list[str]:
     """The methods, each with its formula and source, out of the docstring of its module."""
     lines = ["--method is one of"]
-    for name, (trainer, _) in METHODS.items():
-        text = inspect.getdoc(inspect.getmodule(trainer)) or ""
-        formula = next(line for line in text.splitlines() if line.startswith("    "))
-        source = re.search(r"^(?:Paper|Source): (?:the )?(.+?)(?:[.;]\s| and | \()", text, re.MULTILINE | re.DOTALL)
-        lines.append(f"  {name:<10}{re.split(' {2,}', formula.strip())[0]}   {source[1] if source else ''}".rstrip())
+    for name in METHODS:
+        formula = equation(name).splitlines()[0]
+        lines.append(f"  {name:<10}{re.split(' {2,}', formula)[0]}   {source(name)}".rstrip())
     return lines
 
 

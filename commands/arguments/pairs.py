@@ -35,6 +35,12 @@ def check_pairs(settings: Settings) -> None:
         raise UserError("--tools python samples with transformers, not with --use_vllm; leave one of them out.")
     if config.use_cpu and config.use_vllm:
         raise UserError("--use_vllm needs a GPU, and this run is on the CPU; leave it out.")
+    when = [name for name in ("hub_strategy", "hub_always_push", "hub_revision") if _asked(settings, name)]
+    if when and not (when == ["hub_strategy"] and config.hub_strategy == "end"):
+        raise UserError(
+            f"{some_of(f'--{name}' for name in when)} would have no effect: a run is pushed once, when all of it "
+            "is saved. Leave it out; `cli.py push RUN/checkpoints/checkpoint-40 --to OWNER/NAME` pushes a checkpoint."
+        )
     _refuse_idle(settings, "vllm_", "use_vllm", True)
     _refuse_idle(settings, "vllm_server_", "vllm_mode", "server")
     _refuse_idle(settings, "vllm_group_", "vllm_mode", "server")

@@ -1,9 +1,14 @@
 """The page of a filtered data set, for its folder and for the Hub."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
-from commands.hub import upload
+from huggingface_hub import DatasetCard, DatasetCardData
+
+from commands.cards.parts import reproduced, table
+from commands.hub import hub_id, require_repository, upload
+from data import DATASETS, HUB_IDS
 from runs.folder import write_whole
 from runs.samples import SampleFolder
 
@@ -14,39 +19,66 @@ def push(folder: Path, repository: str) -> str:
     """Push the result; samples stay here. Returns where it is.
 
     Raises:
+        UserError: The repository cannot be written to.
         PushError: It could not be done.
     """
-    again = f"python cli.py push {folder} --to {repository}"
-    return upload(folder, repository, "dataset", "Problems in the learnable zone", again, PUSHED)
+    again = shlex.join(["python", "cli.py", "push", str(folder), "--to", repository])
+    repository = require_repository(repository, "dataset", again=again)
+    files = {path.relative_to(folder).as_posix(): path for pattern in PUSHED for path in folder.glob(pattern)}
+    return upload(files, repository, "dataset", "Problems in the learnable zone", again, folder)
 
 
-def write_card(folder: SampleFolder) -> None:
-    """Write the page from the record."""
+def filtered_from(name: str) -> dict[str, Any] | None:
+    """What filter-data found, if problems lie in its folder: data, model, zone and counts; None if they do not."""
+    path = Path(name)
+    for folder in (path, *path.parents[:2]) if path.exists() else ():
+        record = SampleFolder(folder, "filter.json").read()
+        if record.get("result"):
+            asked = record["question"]
+            facts = {"data": asked["data"], "model": _model(asked), "temperature": asked["temperature"]}
+            return {**facts, "zone": record["zone"], "result": record["result"]}
+    return None
+
+
+def write_card(folder: SampleFolder, **licence: Any) -> None:
+    """Write the page from the record.
+
+    Args:
+        folder: Of filter-data.
+        licence: `license` and its kin, where they are known.
+    """
     record = folder.read()
-    write_whole(
-        folder.path / "README.md", "\n\n".join([_head(), _about(record), _counts(record), _made(record)]) + "\n"
+    template = "---\n{{ card_data }}\n---\n\n{{ text }}\n"
+    text = "\n\n".join([_about(record), _counts(record), _made(record)])
+    card = DatasetCard.from_template(_head(record, licence), template_str=template, text=text)
+    write_whole(folder.path / "README.md", card.content.rstrip() + "\n")
+
+
+def _head(record: dict[str, Any], licence: dict[str, Any]) -> DatasetCardData:
+    """What the Hub reads: what it is, and which files are which."""
+    asked, kept = record["question"], record["result"]["kept"]
+    learnable = {"config_name": "learnable", "default": True, "data_files": "learnable/*.parquet"}
+    source = HUB_IDS.get(asked["data"]) or (hub_id(asked["data"]) if asked["data"] not in DATASETS else None)
+    known: dict[str, Any] = {"license": "apache-2.0"} if asked["data"] == "arithmetic" else licence  # this project's
+    return DatasetCardData(
+        pretty_name=f"{Path(asked['data']).name}, learnable for {Path(_model(asked)).name}",
+        language=["en"],
+        task_categories=["text-generation"],
+        size_categories=["n<1K" if kept < 1000 else "1K<n<10K" if kept < 10_000 else "10K<n<100K"],
+        source_datasets=[source] if source else None,
+        tags=["math", "reinforcement-learning", "difficulty"],
+        configs=[*([learnable] if kept else []), {"config_name": "counts", "data_files": "counts.jsonl"}],
+        **known,
     )
 
 
-def _head() -> str:
-    """What the Hub reads: which files are which."""
-    return "\n".join(
-        [
-            "---",
-            "configs:",
-            "- config_name: learnable",
-            "  default: true",
-            "  data_files: learnable/*.parquet",
-            "- config_name: counts",
-            "  data_files: counts.jsonl",
-            "---",
-        ]
-    )
+def _model(asked: dict[str, Any]) -> str:
+    return "the embedded model" if asked["model"] == "embedded" else asked["model"]
 
 
 def _about(record: dict[str, Any]) -> str:
     asked, zone, found = record["question"], record["zone"], record["result"]
-    model = "the embedded model" if asked["model"] == "embedded" else asked["model"]
+    model = _model(asked)
     return (
         f"# {asked['data']}, learnable for {model}\n\n"
         f"{found['kept']:,} of {found['problems']:,} problems: those that {model} solved {zone['low']} to "
@@ -57,8 +89,7 @@ def _about(record: dict[str, Any]) -> str:
 
 def _counts(record: dict[str, Any]) -> str:
     found = record["result"]
-    rows = ["| right answers | problems |", "|---|---|"]
-    rows += [f"| {right} | {bar:,.0f} |" for right, bar in enumerate(found["histogram"])]
+    rows = [[right, f"{bar:,.0f}"] for right, bar in enumerate(found["histogram"])]
     notes = (
         f"{found['samples']:,} solutions were sampled; {found['samples_saved']:.1%} were not needed to know on which "
         "side of the zone a problem lies, so single bars inside each of the three groups are expected numbers. "
@@ -71,12 +102,13 @@ def _counts(record: dict[str, Any]) -> str:
             "ones are expected to be missed."
         )
     aside = [f"* {count:,}: {reason}" for reason, count in found["set_aside"].items()]
-    return "\n".join(
-        [*rows, "", notes, *(["", "Set aside before sampling (`set_aside.jsonl`):", "", *aside] if aside else [])]
-    )
+    parts = [table(["right answers", "problems"], rows), notes]
+    parts += ["Set aside before sampling (`set_aside.jsonl`):", "\n".join(aside)] if aside else []
+    return "\n\n".join(parts)
 
 
 def _made(record: dict[str, Any]) -> str:
-    lines = [f"* {name}: {value}" for name, value in record["question"].items() if value is not None]
-    lines += [f"* {name} {version}" for name, version in record.get("versions", {}).items()]
-    return f"## How it was made\n\n```\n{record['command']}\n```\n\n" + "\n".join(lines)
+    asked = [[name, f"`{value}`"] for name, value in record["question"].items() if value is not None]
+    return "\n\n".join(
+        ["## How it was made", reproduced(record["command"], record), table(["asked for", "value"], asked)]
+    )

@@ -9,11 +9,13 @@ import datasets
 
 from commands.arguments.batch import BatchPlan, check_batch
 from commands.arguments.settings import Settings
+from commands.filtering.card import filtered_from
+from commands.hub import hub_id
 from commands.prompts import ModelFiles, say_block, worded
 from commands.terminal.console import say
 from commands.training.example import example_lines
 from commands.training.vllm_server import vllm_window
-from data import Problems, load_problems
+from data import DATASETS, HUB_IDS, Problems, load_problems
 from errors import UserError, some_of
 from rewards import golds_are_parsable, reward
 
@@ -61,6 +63,8 @@ def prepare(settings: Settings) -> Task:
     say_block("batch", plan.lines())
     description = {
         "name": problems.source,
+        "hub_id": HUB_IDS.get(problems.source) if problems.source in DATASETS else hub_id(problems.source),
+        "filtered": filtered_from(problems.source),
         "problems": len(train),
         "fingerprint": problems.fingerprint,
         "mapping": list(problems.mapping),

@@ -68,6 +68,11 @@ class Recorder(RolloutCallback):
         kwargs["model"].train()
 
     @override
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.is_world_process_zero:  # TRL's card of a run in progress, beside the checkpoints
+            (self.run.checkpoints / "README.md").unlink(missing_ok=True)
+
+    @override
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if state.is_world_process_zero:
             with self._harmless():

@@ -6,6 +6,7 @@ from typing import Any
 
 from commands.terminal.console import say
 from commands.training.problems import Task
+from evaluation.contamination import clean_score, find_overlap
 from evaluation.held_out import Measurement, compare
 from runs.folder import RunFolder
 from runs.measured import measured_rows
@@ -18,6 +19,7 @@ def report(run: RunFolder, task: Task, seconds: float, before: Measurement | Non
     if before is not None and after is not None and task.held_out is not None:
         change = compare(before, after)
         found |= {"before": before.summary(), "after": after.summary()}
+        found["overlap"] = _overlap(task, after)
         found["change"] = {name: dataclasses.asdict(difference) for name, difference in change.items()}
         rows = zip(task.held_out["problem"], task.held_out["answer"], before.rows(), after.rows(), strict=True)
         run.held_out.unlink(missing_ok=True)
@@ -27,6 +29,20 @@ def report(run: RunFolder, task: Task, seconds: float, before: Measurement | Non
         _say_results(found)
     run.update(**found)
     say(f"trained in {seconds:.0f} s; model in {run.final}")
+
+
+def _overlap(task: Task, after: Measurement) -> dict[str, Any]:
+    """How many held-out problems equal one that was trained on, or nearly; and how the model does on the rest."""
+    assert task.held_out is not None, "it was measured on them"
+    ids = [str(place) for place in range(len(task.held_out))]
+    matches = find_overlap(task.train["problem"], task.held_out["problem"])
+    rest = clean_score(ids, [[right] for right in after.correct], matches)
+    exact = sum(match.exact for match in matches)
+    return {
+        "exact": exact,
+        "near": len(matches) - exact,
+        "rest": {"accuracy": rest[0], "accuracy_se": rest[1], "problems": rest[2]} if rest else None,
+    }
 
 
 def _say_results(found: dict[str, Any]) -> None:

@@ -5,20 +5,25 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+import datasets
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
 from commands.arguments.print_config import config_yaml
 from commands.arguments.settings import Settings
+from commands.cards.page import write_card
+from commands.hub import hub_id
 from commands.terminal.console import say
 from commands.training.problems import Task
 from commands.training.resume import checkpoint_of, refusal
+from data import build_prompts
 from errors import UserError
-from runs.card import write_card
 from runs.environment import describe
 from runs.folder import FolderTakenError, RunFolder, write_whole
 from runs.status import now, status_kept
+from trainers import METHODS
 
 
 def choose_folder(settings: Settings) -> RunFolder:
@@ -116,7 +121,10 @@ def open_record(run: RunFolder, settings: Settings, task: Task, argv: Sequence[s
         status="running",
         method=settings.arguments.method,
         model="embedded" if settings.embedded else settings.model_name,
+        base=_base(settings),
         data=task.description,
+        prompt=_prompt(settings, task),
+        rewards=_rewards(settings),
         seed=settings.trainer.seed,
         started=begun or now(),
         steps=task.plan.optimizer_steps,
@@ -126,6 +134,37 @@ def open_record(run: RunFolder, settings: Settings, task: Task, argv: Sequence[s
     )
     run.held_out.unlink(missing_ok=True)
     write_card(run)
+
+
+def _base(settings: Settings) -> dict[str, Any]:
+    """What a card says of the model that is trained; a licence that only the Hub knows is asked for at a push."""
+    if settings.embedded:
+        return {"license": "apache-2.0"}  # this project's
+    return {"hub_id": hub_id(settings.model_name), "revision": settings.model.model_revision}
+
+
+def _prompt(settings: Settings, task: Task) -> dict[str, Any]:
+    """How a problem is put, without any: another one can be put the same way."""
+    arguments = settings.arguments
+    assert arguments.prompt_style is not None, "parse() chooses one"
+    row = datasets.Dataset.from_list([{"problem": "…"}])
+    return {
+        "style": arguments.prompt_style,
+        "system": arguments.system_prompt,
+        "messages": build_prompts(row, arguments.prompt_style, system=arguments.system_prompt)["prompt"][0],
+        "template": task.tokenizer.chat_template is not None,
+        "hints": arguments.hints,
+        "max_new_tokens": settings.max_new_tokens,
+    }
+
+
+def _rewards(settings: Settings) -> dict[str, float]:
+    """Weight of each reward, the method's own first."""
+    config: Any = settings.trainer
+    own = getattr(METHODS[settings.arguments.method][0], "own_reward", None)
+    scale = config.external_weight if own else 1.0
+    given = zip(settings.arguments.reward_funcs, config.reward_weights or [], strict=True)
+    return {**({own: config.self_weight} if own else {}), **{name: scale * weight for name, weight in given}}
 
 
 def left_to_chance(settings: Settings) -> list[str]:

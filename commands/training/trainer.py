@@ -54,6 +54,15 @@ def built_or_refused(settings: Settings, task: Task, run: RunFolder) -> RolloutT
     return trainer
 
 
+def keep_secrets(settings: Settings) -> None:
+    """Leave tokens to the environment: the trainer would write them into training_args.bin."""
+    config, given = settings.trainer, settings.trainer.model_init_kwargs
+    token = given.pop("token", None) if isinstance(given, dict) else None
+    token, config.hub_token = config.hub_token or token, None
+    if token:
+        os.environ["HF_TOKEN"] = token
+
+
 class Samples(RolloutCallback):
     """A table of sampled completions every so many steps, from the first on.
 
@@ -80,11 +89,7 @@ class Samples(RolloutCallback):
 def _build(settings: Settings, task: Task) -> RolloutTrainer:
     """The method's trainer with TRL's own model loading."""
     model, config = settings.model, settings.trainer
-    if config.hub_token:  # or the trainer would write it into training_args.bin, and push that
-        os.environ["HF_TOKEN"], config.hub_token = config.hub_token, None
     given = dict(config.model_init_kwargs) if isinstance(config.model_init_kwargs, dict) else {}
-    if given.get("token"):
-        os.environ["HF_TOKEN"] = given.pop("token")
     config.model_init_kwargs = {
         "dtype": model.dtype,
         "revision": model.model_revision,

@@ -1,106 +1,269 @@
-"""Pushing: made sure of before, done when all is saved, tried again where that can help, told with the way on."""
+"""Pushing to a Hub that fails in every way: nothing is lost, what may pass is tried again, the way on is exact."""
 
 import json
+import re
+import shlex
+import shutil
+import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub import ModelCard, close_session, constants
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import cli
 import commands.hub
-import commands.train
-from errors import PushError, UserError
+import embedded
+from commands.sample_record import weights_mark
 from runs.folder import RunFolder
+from tests.commands.hub_stand_in import HubStandIn
 
-SHORT = [
-    "--method", "grpo", "--max_steps", "1", "--eval_problems", "0", "--sample_steps", "0",
-    "--per_device_train_batch_size", "16", "--push_to_hub", "true", "--hub_model_id", "me/mine",
+TOKEN = "hf_" + "secretsecret" * 2
+BASE = "owner/base"
+TRAIN = [
+    "train", "--method", "lpro", "--max_steps", "1", "--eval_problems", "20", "--sample_steps", "0",
+    "--per_device_train_batch_size", "16",
 ]  # fmt: skip
 
 
-def answered(status):
-    response = SimpleNamespace(status_code=status, headers={}, request=None)
-    return HfHubHTTPError(f"{status} of the Hub", response=response)
+@pytest.fixture
+def hub(monkeypatch):
+    """The real client, before a stand-in of the Hub; nobody waits."""
+    stand_in = HubStandIn(TOKEN, known={BASE: {"license": "other", "license_name": "base-licence"}})
+    stand_in.waits = []
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setattr(constants, "ENDPOINT", stand_in.url)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr("commands.hub.sleep", stand_in.waits.append)
+    patient = SimpleNamespace(**{**vars(time), "sleep": stand_in.waits.append})
+    monkeypatch.setattr("huggingface_hub.utils._http.time", patient)
+    monkeypatch.setattr(cli, "_quiet_libraries", lambda: None)
+    yield stand_in
+    close_session()
+    stand_in.close()
 
 
-class Hub:
-    """A stand-in for the client; fails as told, then takes files."""
-
-    def __init__(self, monkeypatch, *failures, refuse=None):
-        self.failures, self.refuse, self.sent, self.waited = list(failures), refuse, [], []
-        monkeypatch.setattr("commands.hub.HfApi", lambda: self)
-        monkeypatch.setattr("commands.hub.sleep", self.waited.append)
-
-    def create_repo(self, name, *, repo_type, **_):
-        if self.refuse:
-            raise self.refuse
-        self.sent.append(("create", name, repo_type))
-        return SimpleNamespace(repo_id=name)
-
-    def upload_folder(self, *, repo_id, folder_path, allow_patterns, **_):
-        if self.failures:
-            raise self.failures.pop(0)
-        files = [p for pattern in allow_patterns or ["**/*"] for p in folder_path.glob(pattern) if p.is_file()]
-        self.sent += [(repo_id, path.relative_to(folder_path).as_posix()) for path in files]
-        return f"https://hub/{repo_id}"
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A finished run of one step."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    assert cli.main([*TRAIN, "--output_dir", str(folder)]) == 0
+    return folder
 
 
-def test_the_trained_model_and_its_page_are_pushed(tmp_path, monkeypatch, capsys):
-    hub = Hub(monkeypatch, answered(500), ConnectionResetError("reset"))
-    commands.train.main([*SHORT, "--output_dir", str(tmp_path / "run")])
-    assert hub.sent[0] == ("create", "me/mine", "model")
-    names = [name for repository, name in hub.sent[1:] if repository == "me/mine"]
-    assert {"model.safetensors", "config.json", "tokenizer.json", "run.json", "config.yaml"} <= set(names)
-    assert "README.md" in names[names.index("run.json") - 1 :]  # ours over that of the model
-    assert hub.waited == [2.0, 8.0]
-    assert "pushed    https://hub/me/mine" in capsys.readouterr().out
+@pytest.fixture
+def run(trained, tmp_path):
+    return RunFolder(shutil.copytree(trained, tmp_path / "my run"))
 
 
-def test_without_permission_nothing_is_begun(tmp_path, monkeypatch):
-    hub = Hub(monkeypatch, refuse=answered(403))
-    with pytest.raises(UserError, match=r"a push to me/mine was asked for, .*403 of the Hub\. Log in"):
-        commands.train.main([*SHORT, "--output_dir", str(tmp_path / "run")])
+def push(folder, *options, to="me/mine"):
+    return cli.main(["push", str(folder), "--to", to, *options])
+
+
+def loads(files, folder):
+    """Whether transformers loads what arrived."""
+    for path, content in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    AutoTokenizer.from_pretrained(folder)
+    made, base = (AutoModelForCausalLM.from_pretrained(path) for path in (folder, embedded.MODEL))
+    return made.num_parameters() == base.num_parameters()
+
+
+def told(capsys):
+    return " ".join(capsys.readouterr().err.split())
+
+
+def test_a_run_pushes_its_model_at_its_end_and_its_token_is_written_nowhere(hub, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("HF_TOKEN")
+    monkeypatch.setenv("HF_TOKEN_PATH", "/nowhere")
+    hub.fail("/commit/", 503, "reset")
+    run = tmp_path / "run"
+    asked = ["--output_dir", str(run), "--push_to_hub", "true", "--hub_model_id", "me/mine", "--hub_token", TOKEN]
+    monkeypatch.setenv("HF_TOKEN", "")
+    assert cli.main([*TRAIN, *asked]) == 0
+    files = hub.repositories["model", "me/mine"]
+    assert {"model.safetensors", "tokenizer.json", "README.md", "run.json", "config.yaml"} <= set(files)
+    assert "training_args.bin" not in files
+    assert len(hub.commits) == 1
+    assert loads(files, tmp_path / "loaded")
+    seen = capsys.readouterr()
+    assert f"pushed    {hub.url}/me/mine" in seen.out
+    assert TOKEN not in seen.out + seen.err
+    secret = TOKEN.encode()
+    assert not [path for path in run.rglob("*") if path.is_file() and secret in path.read_bytes()]
+    assert not [path for _, path, _, body in hub.requests if secret in body or TOKEN in path]
+    assert {authorization for _, path, authorization, _ in hub.requests} == {f"Bearer {TOKEN}", None}
+
+
+def test_a_second_push_sends_nothing(hub, run, capsys):
+    assert push(run.path) == 0
+    commits, stored = list(hub.commits), len(hub.sent("PUT"))
+    assert push(run.path) == 0
+    assert hub.commits == commits
+    assert len(hub.sent("PUT")) == stored
+
+
+@pytest.mark.parametrize("where", ["repos/create", "preupload", "objects/batch", "/store/", "/commit/"])
+@pytest.mark.parametrize("faults", [(500, 500), ("reset",), (2.0,)], ids=["500-500-200", "reset", "silence"])
+def test_what_passes_is_tried_again(hub, run, where, faults, monkeypatch):
+    monkeypatch.setattr(commands.hub, "SECONDS", 0.3)
+    hub.fail(where, *faults)
+    assert push(run.path) == 0
+    assert len(hub.waits) == len(faults)
+    assert len(hub.commits) == 1
+    assert hub.repositories["model", "me/mine"]["model.safetensors"] == (run.final / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("where", "fault", "tries"),
+    [
+        ("repos/create", 403, 1),
+        ("/commit/", 503, 4),
+        ("/store/", 500, 24),
+        ("preupload", 502, 24),
+        ("/commit/", 401, 1),
+        ("/store/", 403, 1),
+    ],
+)
+def test_what_does_not_pass_is_code_3_with_a_command_that_then_works(hub, run, where, fault, tries, capsys, tmp_path):
+    before = {path: path.read_bytes() for path in run.final.iterdir()}
+    if where == "preupload":  # the first asks whether one may write
+        hub.repositories["model", "me/mine"] = {}
+    hub.fail(where, *[fault] * 200)
+    assert push(run.path) == 3
+    message = told(capsys)
+    assert hub.commits == []
+    assert where == "/store/" or len(hub.sent(path=where)) == tries
+    assert {path: path.read_bytes() for path in run.final.iterdir()} == before
+    again = shlex.split(re.search(r"Try again with: (.*)", message)[1])
+    assert again == ["python", "cli.py", "push", str(run.path), "--to", "me/mine"]
+    hub._faults.clear()
+    assert cli.main(again[2:]) == 0
+    assert loads(hub.repositories["model", "me/mine"], tmp_path / "loaded")
+
+
+@pytest.mark.parametrize("refused", ["no token", "another's", "only readable"])
+def test_without_permission_nothing_is_begun(hub, tmp_path, refused, monkeypatch, capsys):
+    if refused == "no token":
+        monkeypatch.setenv("HF_TOKEN", "hf_wrongwrongwrong")
+    else:
+        hub.read_only.add("me/mine")
+    if refused == "only readable":  # which creating it is content with
+        hub.repositories["model", "me/mine"] = {}
+    asked = ["--push_to_hub", "true", "--hub_model_id", "me/mine", "--output_dir", str(tmp_path / "run")]
+    assert cli.main([*TRAIN, *asked]) == 2
+    assert re.search(r"me/mine was asked for, .*\b40[13]\b.*Log in with `hf auth login`", told(capsys))
+    assert hub.waits == []
     assert not (tmp_path / "run").exists()
-    assert hub.sent == []
 
 
-def test_a_push_that_fails_leaves_all_here_and_says_how_to_go_on(tmp_path, monkeypatch, capsys):
-    Hub(monkeypatch, *[answered(503)] * 4)
-    monkeypatch.setattr(cli, "_quiet_libraries", lambda: None)
-    run = RunFolder(tmp_path / "run")
-    assert cli.main(["train", *SHORT, "--output_dir", str(run.path)]) == 3
-    told = " ".join(capsys.readouterr().err.split())
-    assert "503 of the Hub" in told
-    assert f"Try again with: python cli.py push {run.path} --to me/mine" in told
-    assert run.read()["status"] == "finished"
-    hub = Hub(monkeypatch)
-    assert cli.main(["push", str(run.path), "--to", "me/mine"]) == 0
-    assert ("me/mine", "model.safetensors") in hub.sent
+def test_offline_is_told_as_that(hub, run, monkeypatch, capsys):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert push(run.path) == 2
+    message = told(capsys)
+    assert "HF_HUB_OFFLINE=1 keeps every command from the Hub. Unset it" in message
+    assert "auth login" not in message
 
 
-def test_no_second_try_where_it_cannot_help(tmp_path, monkeypatch):
-    hub = Hub(monkeypatch, answered(401), answered(401))
-    with pytest.raises(PushError, match="401"):
-        commands.hub.upload(tmp_path, "me/mine", "model", "", "again", None)
-    assert hub.waited == []
-
-
-def test_a_folder_with_nothing_to_push_is_told(tmp_path, monkeypatch):
-    Hub(monkeypatch)
-    monkeypatch.setattr(cli, "_quiet_libraries", lambda: None)
-    (tmp_path / "run.json").write_text(json.dumps({"status": "failed"}))
-    assert cli.main(["push", str(tmp_path), "--to", "me/mine"]) == 2
-
-
-def test_a_hub_that_nobody_answers_for_is_told_as_that(tmp_path, monkeypatch):
-    """The real client, at a closed port."""
-    import huggingface_hub
-
-    client = huggingface_hub.HfApi(endpoint="http://127.0.0.1:9", token="hf_none")
-    monkeypatch.setattr("commands.hub.HfApi", lambda: client)
+def test_a_store_of_chunks_that_fails_is_code_3_too(hub, run, monkeypatch, capsys):
+    """The client's other protocol for large files, with retries of its own."""
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
     monkeypatch.setattr("commands.hub.WAITS", ())
-    (tmp_path / "a").write_text("a")
-    with pytest.raises(UserError, match="must be a model repository that you can write to"):
-        commands.hub.require_repository("me/mine", "model")
-    with pytest.raises(PushError, match="Try again with: again"):
-        commands.hub.upload(tmp_path, "me/mine", "model", "message", "again", None)
+    assert push(run.path) == 3
+    assert hub.sent(path="xet-write-token")
+    assert "Try again with: python cli.py push" in told(capsys)
+
+
+def with_adapter(run):
+    """Give the run an adapter in place of its model."""
+    shutil.copytree(run.final, run.path / "merged")
+    model = AutoModelForCausalLM.from_pretrained(run.final)
+    shutil.rmtree(run.final)
+    get_peft_model(model, LoraConfig(r=2, task_type="CAUSAL_LM")).save_pretrained(run.final)
+    AutoTokenizer.from_pretrained(embedded.MODEL).save_pretrained(run.final)
+    run.update(base={"hub_id": BASE, "revision": "main"}, model=BASE)
+
+
+def test_an_adapter_names_its_base_and_a_merged_model_is_one_of_its_own(hub, run, tmp_path):
+    with_adapter(run)
+    assert push(run.path) == 0
+    files = hub.repositories["model", "me/mine"]
+    assert {"adapter_config.json", "adapter_model.safetensors"} <= set(files)
+    assert "model.safetensors" not in files
+    facts = ModelCard(files["README.md"].decode()).data
+    assert (facts.base_model, facts.base_model_relation, facts.library_name) == (BASE, "adapter", "peft")
+    assert (facts.license, facts.license_name) == ("other", "base-licence")  # what its base's card says
+    assert push(run.path / "merged", to="me/merged") == 0
+    merged = hub.repositories["model", "me/merged"]
+    assert "adapter_config.json" not in merged
+    page = ModelCard(merged["README.md"].decode())
+    assert "its adapter merged into the base" in page.text
+    assert (page.data.base_model_relation, page.data.library_name) == ("finetune", "transformers")
+    assert loads(merged, tmp_path / "loaded")
+
+
+def report(folder, weights):
+    """What evaluate leaves of one benchmark."""
+    folder.mkdir()
+    result = {
+        "benchmark": "math500", "shots": 0, "n_samples": 1, "metric": "avg@1", "score": 0.5, "se": 0.1, "strict": 0.5,
+        "lenient": 0.5, "truncated": 0, "without_answer": 0, "timeouts": 0, "problems": 500, "ungradable": 0,
+        "smoke": False, "clean_score": 0.4, "clean_problems": 490, "settings": {"prompt": "qwen-cot", "tools": False},
+        "overlap": {"training": "mine", "exact": 3, "near": 7},
+    }  # fmt: skip
+    record = {"question": {"model": "a/model", "weights": weights}, "results": [result]}
+    (folder / "evaluation.json").write_text(json.dumps(record))
+    for name in ("report.md", "report.json", "report.png"):
+        (folder / name).write_bytes(b"of " + folder.name.encode())
+    return folder
+
+
+def test_an_evaluation_of_this_model_goes_into_its_card_and_one_of_another_is_refused(hub, run, tmp_path, capsys):
+    assert push(run.path, "--evaluation", str(report(tmp_path / "other", "0123"))) == 2
+    assert "of a/model, whose weights are not those of" in told(capsys)
+    assert not (run.path / "evaluations").exists()
+    mine = report(tmp_path / "eval-mine", weights_mark(str(run.final)))
+    assert push(run.path, "--evaluation", str(mine), "--license", "mit") == 0
+    files = hub.repositories["model", "me/mine"]
+    page = ModelCard(files["README.md"].decode())
+    assert page.data.license == "mit"
+    (result,) = [result for result in page.data.eval_results if result.dataset_name == "MATH-500"]
+    assert (result.metric_value, result.dataset_type) == (50.0, "HuggingFaceH4/MATH-500")
+    assert result.metric_name == "accuracy in % ± 19.6, 0-shot, avg@1, 500 problems"
+    assert "| 50.0 ± 19.6 % | 500 | 0-shot, avg@1, qwen-cot, greedy | 3 equal, 7 nearly | 40.0 % of 490 |" in page.text
+    assert files["evaluations/eval-mine/report.png"] == b"of eval-mine"
+
+
+def test_a_filtered_data_set_is_pushed_too(hub, tmp_path):
+    folder = tmp_path / "filtered"
+    asked = ["filter-data", "--limit", "4", "--samples", "4", "--low", "0", "--high", "3", "--output-dir", str(folder)]
+    hub.fail("/commit/", *[503] * 4)
+    assert cli.main([*asked, "--push-to-hub", "me/data"]) == 3
+    assert json.loads((folder / "filter.json").read_text())["status"] == "finished"
+    assert push(folder, to="me/data") == 0
+    files = hub.repositories["dataset", "me/data"]
+    assert {"README.md", "counts.jsonl", "learnable/train.parquet", "histogram.png"} <= set(files)
+    assert not [name for name in files if "samples" in name]
+    commits = len(hub.commits)
+    assert push(folder, to="me/data") == 0
+    assert len(hub.commits) == commits
+
+
+def test_a_mistake_is_told_before_anything_is_sent(hub, run, tmp_path, capsys):
+    (tmp_path / "run.json").write_text(json.dumps({"status": "failed"}))
+    for asked in ([tmp_path], [run.path, "--license", "apache2"], [run.path, "--evaluation", str(tmp_path)]):
+        assert push(*asked) == 2
+    assert "Did you mean 'apache-2.0'?" in told(capsys)
+    assert hub.requests == []
+
+
+def test_what_a_hub_strategy_would_do_is_not_promised(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(cli, "_quiet_libraries", lambda: None)
+    asked = ["--push_to_hub", "true", "--hub_strategy", "checkpoint", "--output_dir", str(tmp_path / "run")]
+    assert cli.main([*TRAIN, *asked]) == 2
+    assert "--hub_strategy" in told(capsys)
+    assert not Path(tmp_path / "run").exists()

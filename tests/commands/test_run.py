@@ -97,7 +97,7 @@ def test_its_config_asks_for_the_same_again(finished):
 
 def test_the_card_shows_results_and_curves(finished):
     page, run = finished.readme.read_text(), finished.read()
-    assert page.startswith("# LPRO on embedded")
+    assert "A version of the embedded arithmetic model, trained by LPRO on 2,000 problems" in page
     assert f"{100 * run['after']['accuracy']:.1f} ± " in page
     for name in ("reward", "accuracy", "length", "entropy", "clipping", "zero_variance"):
         assert f"(plots/{name}.png)" in page
