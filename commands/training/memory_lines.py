@@ -57,7 +57,7 @@ def work_of(settings: Settings, longest_prompt: int) -> Work:
         tokens=longest_prompt + completion,
         completion=completion,
         checkpointing=bool(config.gradient_checkpointing),
-        reference=config.beta != 0 and not model.use_peft,
+        reference=config.beta != 0 and not settings.adapts,
     )
 
 

@@ -116,6 +116,7 @@ def open_record(run: RunFolder, settings: Settings, task: Task, argv: Sequence[s
         status="running",
         method=settings.arguments.method,
         model="embedded" if settings.embedded else settings.model_name,
+        adapter=settings.arguments.adapter,
         data=task.description,
         seed=settings.trainer.seed,
         started=begun or now(),
