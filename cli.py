@@ -22,6 +22,7 @@ COMMANDS = {
     "knowledge": "KnowRL's hints: extract them from solutions, select those that a model needs",
     "evaluate": "measure a model on benchmarks, with errors and a protocol",
     "compare": "say of two evaluations whether their difference is noise",
+    "merge": "make a whole model of a base and its adapter (--use_peft), and prove that it is both",
     "push": "send a trained model or a filtered data set to the Hub",
     "show": "the story of a run from its folder: curves, samples, results",
     "doctor": "say whether this machine is fit for training, and what to mend",

@@ -64,7 +64,7 @@ def model_question(options: Namespace) -> dict[str, Any]:
     return {
         "model": "embedded" if options.embedded else options.model,
         "revision": options.revision,
-        "weights": _weights(options.model),
+        "weights": weights_mark(options.model),
         "engine": "vllm" if options.server else options.engine or "transformers",
         "dtype": options.dtype,
         "seed": options.seed,
@@ -104,7 +104,7 @@ def write_data_set(folder: SampleFolder, name: str, rows: list[dict[str, Any]]) 
     part.replace(target)
 
 
-def _weights(model: str) -> str | None:
+def weights_mark(model: str) -> str | None:
     """A mark of a local model's weights that changes with them; None for a model on the Hub, which has a revision."""
     files = sorted([*Path(model).glob("*.safetensors"), *Path(model).glob("pytorch_model*.bin")])
     if not files:
