@@ -1,6 +1,5 @@
-"""`cli.py merge ADAPTER`: an adapter into the weights of its base, compared with what was trained before it is kept."""
+"""`cli.py merge FOLDER`: an adapter into the weights of its base, compared with what was trained and then kept."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -74,7 +73,9 @@ def _default_output(adapter: Adapter, run: RunFolder | None) -> Path:
     path = Path(adapter.path)
     if run is not None:
         return run.path / ("merged" if path.name == run.final.name else f"merged-{path.name}")
-    return path.with_name(f"{path.resolve().name}-merged") if path.is_dir() else Path("outputs") / f"{path.name}-merged"
+    return (
+        path.with_name(f"{path.resolve().name}-merged") if path.is_dir() else Path("outputs") / f"{path.name}-merged"
+    )
 
 
 def _question(adapter: Adapter, options: Namespace) -> dict[str, Any]:

@@ -56,8 +56,8 @@ def parse(argv: Sequence[str]) -> Settings:
         parser.add_layer(shipped, dict.fromkeys(shipped, "embedded recipe"))
     elif Path(str(model)).is_dir() and is_adapter(str(model)):
         raise UserError(
-            f"--model_name_or_path {model} is an adapter. Go on with it by --adapter {model}, or make a whole model of "
-            f"it first: python cli.py merge {model}."
+            f"--model_name_or_path {model} is an adapter. Go on with it by --adapter {model}, or make a whole model "
+            f"of it first: python cli.py merge {model}."
         )
     parser.add_recipe(recipe)
     try:

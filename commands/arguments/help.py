@@ -27,7 +27,8 @@ OFTEN = {
     "hub": "push_to_hub hub_model_id",
 }
 SELDOM = {
-    "adapter", "system_prompt", "hint_style", "saved_prompts", "resume", "force", "watchdog_minutes", "allow_truncated",
+    "adapter", "system_prompt", "hint_style", "saved_prompts", "resume", "force", "watchdog_minutes",
+    "allow_truncated",
 }  # fmt: skip  # of ours; for --help-all
 _TRL_NAMES = {"group_size": "num_generations"}
 

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from commands.adapters import Adapter
-from data import load_problems, render_prompt
-from data import build_prompts
+from data import build_prompts, load_problems, render_prompt
 from errors import UserError
 from runs.folder import RunFolder
 from runs.records import read_jsonl

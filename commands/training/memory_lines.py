@@ -3,8 +3,8 @@
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
 from torch.nn import Linear
+from transformers import AutoConfig, AutoModelForCausalLM
 from trl import ModelConfig, get_peft_config
 
 from commands.adapters import read_adapter

@@ -127,7 +127,9 @@ def _adapted(settings: Settings) -> Any:
     try:
         return PeftModel.from_pretrained(base, path, is_trainable=True)
     except RuntimeError as error:  # of torch, where shapes differ
-        raise ValueError(f"{path} does not fit {settings.model_name}: {str(error).splitlines()[-1].strip()}") from error
+        raise ValueError(
+            f"{path} does not fit {settings.model_name}: {str(error).splitlines()[-1].strip()}"
+        ) from error
 
 
 def _python() -> Any:
