@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
@@ -58,6 +59,9 @@ def main(argv: Sequence[str]) -> None:
         say(f"merged    {target} holds this very merge already")
         return
     disable_progress_bar()
+    settings = yaml.safe_load(run.config.read_text(encoding="utf-8")) if run and run.config.is_file() else None
+    if settings and (settings.get("load_in_4bit") or settings.get("load_in_8bit")):
+        say("          It was trained on its base in few bits; on whole weights it answers a little otherwise.")
     record = {**asked, **_merge(adapter, asked, run, target, options), "made": now()}
     if run is not None and run.path.resolve() == target.resolve().parent and not run.is_written():
         run.update(merged={"folder": target.name, **record})

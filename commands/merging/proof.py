@@ -38,7 +38,7 @@ class Comparison:
 
 
 def texts_of(run: RunFolder | None, tokenizer: Any) -> tuple[list[str], str]:
-    """Three prompts with sampled answers of the adapter's run, or three of the arithmetic problems; and their source."""
+    """Three prompts with sampled answers of the adapter's run, or else three arithmetic problems; and their source."""
     found: dict[str, str] = {}
     for path in sorted(run.completions.glob("*.jsonl")) if run else []:
         for record in read_jsonl(path):
@@ -85,8 +85,8 @@ def require_kept(adapter: Adapter, found: Comparison, dtype: torch.dtype) -> Non
     if not share <= TOLERANCE[dtype]:
         wider = " With --dtype float32 nothing is rounded away." if dtype != torch.float32 else ""
         raise UserError(
-            f"merged, {adapter.path} would not be what was trained: its logits differ from those of base and adapter by "
-            f"{found.error:.2g} on average, {share:.0%} of the {found.effect:.2g} that the adapter changes them by; "
+            f"merged, {adapter.path} would not be what was trained: its logits differ from those of base and adapter "
+            f"by {found.error:.2g} on average, {share:.0%} of the {found.effect:.2g} that the adapter changes them by; "
             f"{TOLERANCE[dtype]:.1%} is the most in {name_of(dtype)}. Nothing was written.{wider}"
         )
 

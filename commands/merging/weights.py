@@ -21,8 +21,8 @@ def load_base(adapter: Adapter, dtype: Any, **arguments: Any) -> Any:
     model = AutoModelForCausalLM.from_pretrained(adapter.base, revision=adapter.revision, dtype=dtype, **arguments)
     if getattr(model.config, "quantization_config", None) is not None:
         raise UserError(
-            f"{adapter.base} is stored in few bits, which an adapter cannot be merged into. Name the model that it was "
-            "made from: --base MODEL."
+            f"{adapter.base} is stored in few bits, which an adapter cannot be merged into. Name the model that it "
+            "was made from: --base MODEL."
         )
     return model
 
@@ -41,7 +41,7 @@ def on_base(adapter: Adapter, model: Any) -> PeftModel:
 
 
 def merge_into(model: PeftModel) -> Any:
-    """Merge in place, and return the whole model; words that were one with the head are two if the adapter parts them."""
+    """Merge in place, and return the whole model; an embedding tied to the head is not if the adapter changes one."""
     whole: Any = model.get_base_model()
     config = whole.config.get_text_config()
     ends = (whole.get_input_embeddings(), whole.get_output_embeddings())
