@@ -86,7 +86,7 @@ def require_kept(adapter: Adapter, found: Comparison, dtype: torch.dtype) -> Non
         wider = " With --dtype float32 nothing is rounded away." if dtype != torch.float32 else ""
         raise UserError(
             f"merged, {adapter.path} would not be what was trained: its logits differ from those of base and adapter "
-            f"by {found.error:.2g} on average, {share:.0%} of the {found.effect:.2g} that the adapter changes them by; "
+            f"by {found.error:.2g} on average, {share:.0%} of what the adapter does ({found.effect:.2g}); "
             f"{TOLERANCE[dtype]:.1%} is the most in {name_of(dtype)}. Nothing was written.{wider}"
         )
 
