@@ -23,6 +23,7 @@ COMMANDS = {
     "evaluate": "measure a model on benchmarks, with errors and a protocol",
     "compare": "say of two evaluations whether their difference is noise",
     "experiment": "arms by seeds, with a table, intervals and plots: length-penalty, hints, …",
+    "merge": "make a whole model of a base and its adapter (--use_peft), and prove that it is both",
     "push": "send a trained model or a filtered data set to the Hub",
     "show": "the story of a run from its folder: curves, samples, results",
     "doctor": "say whether this machine is fit for training, and what to mend",

@@ -3,6 +3,7 @@
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from functools import cache
+from typing import Any
 
 import torch
 from accelerate import PartialState
@@ -10,6 +11,7 @@ from transformers import AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
 from commands.prompts import ModelFiles
+from errors import UserError
 from evaluation.engine_transformers import TransformersEngine
 from evaluation.engine_vllm import ServerEngine, VLLMEngine
 from evaluation.sampling import Engine
@@ -35,6 +37,11 @@ def engine_maker(options: Namespace, files: ModelFiles, tokenizer: object) -> Ca
 
     @cache
     def make() -> Engine:
+        if files.adapter is not None and (options.server or options.engine == "vllm"):
+            raise UserError(
+                f"--model {files.name} is an adapter, which --engine transformers samples with. For vLLM make a whole "
+                f"model of it first: python cli.py merge {files.name}."
+            )
         if options.server:
             return ServerEngine(options.server, files.name, tokenizer, options.batch_size)
         if options.engine == "vllm":
@@ -42,7 +49,10 @@ def engine_maker(options: Namespace, files: ModelFiles, tokenizer: object) -> Ca
             return VLLMEngine(files.name, tokenizer, options.batch_size, dtype=options.dtype, **settings)
         disable_progress_bar()
         with files.opened() as arguments:
-            model = AutoModelForCausalLM.from_pretrained(files.name, dtype=options.dtype, **arguments)
+            if files.adapter is not None:
+                model: Any = files.adapter.on_base(options.dtype, trust_remote_code=files.trust_remote_code)
+            else:
+                model = AutoModelForCausalLM.from_pretrained(files.name, dtype=options.dtype, **arguments)
         return TransformersEngine(model.to(PartialState().device), tokenizer, options.batch_size)
 
     return make

@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import datasets
 from transformers import AutoConfig, AutoTokenizer
 
+from commands.adapters import Adapter, is_adapter, read_adapter
 from commands.terminal.console import say
 from data import as_text, build_prompts, drop_long, prompt_length
 from errors import UserError
@@ -51,15 +53,26 @@ class ModelFiles:
                 "config, weights and tokenizer."
             ) from error
 
+    @cached_property
+    def adapter(self) -> Adapter | None:
+        """What an adapter says of itself; None for a whole model."""
+        with self.opened():
+            return read_adapter(self.name, self.option) if is_adapter(self.name, self.revision) else None
+
     def tokenizer(self) -> Any:
         """The tokenizer, which costs little and is all that checking the data needs."""
         with self.opened() as arguments:
+            if self.adapter is not None:
+                return self.adapter.tokenizer(**arguments)
             return AutoTokenizer.from_pretrained(self.name, **arguments)
 
     def positions(self) -> int | None:
         """How many tokens the model knows at most, prompt and completion together."""
         with self.opened() as arguments:
-            config = AutoConfig.from_pretrained(self.name, **arguments)
+            name = self.name
+            if self.adapter is not None:
+                name, arguments = self.adapter.base, {**arguments, "revision": self.adapter.revision}
+            config = AutoConfig.from_pretrained(name, **arguments)
         return getattr(config.get_text_config(), "max_position_embeddings", None)
 
     def check_context(

@@ -1,5 +1,6 @@
 """`cli.py train`: problems in, a trained model out, measured on held-out problems before and after."""
 
+import shutil
 import time
 from collections.abc import Sequence
 
@@ -95,6 +96,7 @@ def _train(settings: Settings, trainer: RolloutTrainer, task: Task, run: RunFold
             "rewards that differ was found any more"
         )
     trainer.save_model(str(run.final))  # before anything else can go wrong
+    shutil.rmtree(run.final / "ref", ignore_errors=True)  # what an adapter began as, for the KL term of this run alone
     after = _measure(settings, trainer, task, "after")
     if trainer.accelerator.is_main_process:
         report(run, task, seconds, before, after)

@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from torch import Tensor
+from trl.trainer.utils import use_adapter
 from typing_extensions import override
 
 from trainers._papers import INTUITOR
@@ -91,8 +92,9 @@ class IntuitorTrainer(SelfRewardTrainer):
             yield self.model
         elif self.ref_model is not None:
             yield self.ref_model
-        else:  # an adapter is trained: without it the model is the reference
-            with self.accelerator.unwrap_model(self.model).disable_adapter():
+        else:  # an adapter is trained: the reference is the model without it, or with it as it was when it went on
+            model: Any = self.accelerator.unwrap_model(self.model)
+            with use_adapter(model, "ref" if "ref" in model.peft_config else None):
                 yield self.model
 
     def self_certainty(self, completion_ids, log_metric, **_: Any) -> list[float]:

@@ -14,6 +14,8 @@ import torch
 from transformers.trainer_utils import SaveStrategy
 
 import embedded
+from commands.adapters import Adapter, is_adapter, read_adapter
+from commands.arguments.adapter import settle_adapter
 from commands.arguments.checks import check_installed
 from commands.arguments.help import method_lines
 from commands.arguments.loggers import check_loggers
@@ -44,12 +46,19 @@ def parse(argv: Sequence[str]) -> Settings:
     machine = _machine_defaults()
     parser.add_layer(machine, dict.fromkeys(machine, "this machine"))
     model = _peek(argv, "model_name_or_path") or recipe.values.get("model_name_or_path")
+    adapter = _adapter(argv, recipe)
+    if model is None and adapter is not None:
+        model = adapter.base
+        base = {"model_name_or_path": model, **({"model_revision": adapter.revision} if adapter.revision else {})}
+        parser.add_layer(base, dict.fromkeys(base, "adapter"))
     if model is None or Path(str(model)).resolve() == embedded.MODEL:
-        shipped = {"model_name_or_path": str(embedded.MODEL), **read_recipe(str(RECIPES / "embedded.yaml")).values}
-        own = RECIPES / f"embedded-{parser.method}.yaml"  # with its data: of no use for other problems
-        if own.is_file() and not (_peek(argv, "dataset_name") or recipe.values.get("dataset_name")):
-            shipped |= read_recipe(str(own)).values
+        shipped = _shipped(parser.method, argv, recipe, adapts=adapter is not None or _new_adapter(argv, recipe))
         parser.add_layer(shipped, dict.fromkeys(shipped, "embedded recipe"))
+    elif Path(str(model)).is_dir() and is_adapter(str(model)):
+        raise UserError(
+            f"--model_name_or_path {model} is an adapter. Go on with it by --adapter {model}, or make a whole model "
+            f"of it first: python cli.py merge {model}."
+        )
     parser.add_recipe(recipe)
     try:
         *parsed, _, in_flags = parser.parse_args_and_config(
@@ -61,6 +70,7 @@ def parse(argv: Sequence[str]) -> Settings:
     settings = Settings(*parsed)
     settings.values, settings.sources = parser.values, parser.sources
     _complete(settings)
+    settle_adapter(settings, adapter)
     check_pairs(settings)
     check_installed(settings)
     settings.notes += check_loggers(settings.trainer.report_to or [])
@@ -76,6 +86,29 @@ def _method(argv: Sequence[str], recipe: Recipe) -> str:
         met = f"found {method!r}.{did_you_mean(str(method), METHODS)}" if method else "none was given."
         raise UserError(f"--method is one of {', '.join(METHODS)}; {met}")
     return method
+
+
+def _shipped(method: str, argv: Sequence[str], recipe: Recipe, *, adapts: bool) -> dict[str, Any]:
+    """What the embedded model is trained with."""
+    shipped = {"model_name_or_path": str(embedded.MODEL), **read_recipe(str(RECIPES / "embedded.yaml")).values}
+    own = RECIPES / f"embedded-{method}.yaml"  # with its data: of no use for other problems
+    if own.is_file() and not (_peek(argv, "dataset_name") or recipe.values.get("dataset_name")):
+        shipped |= read_recipe(str(own)).values
+    if adapts:
+        shipped |= read_recipe(str(RECIPES / "embedded-lora.yaml")).values
+        del shipped["use_peft"]  # asked for by who wants a new one
+    return shipped
+
+
+def _adapter(argv: Sequence[str], recipe: Recipe) -> Adapter | None:
+    """The adapter that shall go on, read before its base can be known."""
+    name = _peek(argv, "adapter") or recipe.values.get("adapter")
+    return read_adapter(name) if isinstance(name, str) else None
+
+
+def _new_adapter(argv: Sequence[str], recipe: Recipe) -> bool:
+    flag = _peek(argv, "use_peft", bare="true")
+    return recipe.values.get("use_peft") is True if flag is None else flag.lower() in ("true", "t", "yes", "y", "1")
 
 
 def _complete(settings: Settings) -> None:
@@ -122,10 +155,11 @@ def _machine_defaults() -> dict[str, Any]:
     return {}
 
 
-def _peek(argv: Sequence[str], name: str) -> str | None:
-    """The value of one flag before the rest can be parsed."""
+def _peek(argv: Sequence[str], name: str, bare: str | None = None) -> str | None:
+    """The value of one flag before the rest can be parsed; `bare` is that of a flag that needs none."""
     peeker = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    peeker.add_argument(f"--{name}", f"--{name.replace('_', '-')}", dest="value")
+    nargs = {"nargs": "?", "const": bare} if bare else {}
+    peeker.add_argument(f"--{name}", f"--{name.replace('_', '-')}", dest="value", **nargs)  # type: ignore[arg-type]
     try:
         return peeker.parse_known_args(argv)[0].value
     except argparse.ArgumentError as error:

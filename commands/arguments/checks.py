@@ -98,8 +98,10 @@ def check_installed(settings: Settings) -> None:
             "--use_liger_kernel needs the package liger_kernel, which is not installed. Leave it out, or add it."
         )
     for option in ("load_in_4bit", "load_in_8bit"):
-        if getattr(model, option) and not model.use_peft:
-            raise UserError(f"--{option} freezes the weights, so something else must be trained: add --use_peft.")
+        if getattr(model, option) and not settings.adapts:
+            raise UserError(
+                f"--{option} freezes the weights, so something else must be trained: add --use_peft, or --adapter."
+            )
     if config.eval_strategy != "no" and settings.arguments.eval_problems == 0:
         raise UserError(f"--eval_strategy {config.eval_strategy} needs held-out problems; found --eval_problems 0.")
     resume = config.resume_from_checkpoint

@@ -20,7 +20,7 @@ _PATTERNS = {
     "data": r"(data_seed|dataloader|remove_unused|label_names|train_sampling|length_column|shuffle_dataset).*",
     "machine": r"(use_cpu|bf16|fp16|tf32|torch_|use_liger|liger|ddp|fsdp|deepspeed|debug|local_rank|accelerator_"
     r"|parallelism|activation_|gradient_ch|use_cache|full_determinism|auto_find|do_).*",
-    "model": r"(model_init|trust_remote|router_aux|disable_dropout|cast_lm).*",
+    "model": r"(adapter$|model_init|trust_remote|router_aux|disable_dropout|cast_lm).*",
 }
 GROUPS = ("data", "model", "method", "generation", "optimisation", "logging", "hub", "machine")
 

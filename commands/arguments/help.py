@@ -17,7 +17,7 @@ WIDTH = 100
 _GROUP, _NAME = 13, 19  # columns before an option, and before its text
 # TRL's options that most runs change.
 OFTEN = {
-    "model": "model_name_or_path use_peft lora_r load_in_4bit",
+    "model": "model_name_or_path use_peft load_in_4bit adapter",
     "method": "length_penalty num_iterations epsilon epsilon_high beta token_norm zero_variance reward_weights "
     "external_weight",
     "generation": "group_size max_completion_length temperature top_p use_vllm",
@@ -27,7 +27,8 @@ OFTEN = {
     "hub": "push_to_hub hub_model_id",
 }
 SELDOM = {
-    "system_prompt", "hint_style", "saved_prompts", "resume", "force", "watchdog_minutes", "allow_truncated",
+    "adapter", "system_prompt", "hint_style", "saved_prompts", "resume", "force", "watchdog_minutes",
+    "allow_truncated",
 }  # fmt: skip  # of ours; for --help-all
 _TRL_NAMES = {"group_size": "num_generations"}
 

@@ -89,16 +89,10 @@ def truncation_notes(config: Any) -> list[str]:
 
 def _refuse_idle(settings: Settings, prefix: str, switch: str, needed: bool | str) -> None:
     """Refuse options that were asked for and would be ignored; who has set the switch itself knows that."""
-    if settings.values[switch] == needed or _asked(settings, switch):
+    if settings.values[switch] == needed or settings.asked(switch):
         return
-    idle = sorted(name for name in settings.values if name.startswith(prefix) and _asked(settings, name))
+    idle = sorted(name for name in settings.values if name.startswith(prefix) and settings.asked(name))
     if idle:
         named = some_of(f"--{name}" for name in idle)
         value = "" if needed is True else f" {needed}"
         raise UserError(f"{named} would have no effect without --{switch}{value}: add it, or leave {named} out.")
-
-
-def _asked(settings: Settings, name: str) -> bool:
-    """Whether a person has set this option, and not to nothing."""
-    source = settings.sources[name]
-    return settings.values[name] is not None and (source == "flag" or " line " in source)

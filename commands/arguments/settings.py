@@ -50,6 +50,10 @@ class TrainArguments:
         default="none",
         metadata={"help": "python: the model may run code, walled in.", "choices": ["none", "python"]},
     )
+    adapter: str | None = field(
+        default=None,
+        metadata={"help": "Go on with this adapter, a folder or Hub id; its base where no model is named."},
+    )
     prompts_per_step: int | None = field(
         default=None, metadata={"help": "Per optimizer step; batch and accumulation then follow."}
     )
@@ -99,6 +103,11 @@ class Settings:
         """Note a value that follows from others."""
         self.values[name], self.sources[name] = value, "derived"
 
+    def asked(self, name: str) -> bool:
+        """Whether a person has set this option, and not to nothing."""
+        source = self.sources[name]
+        return self.values[name] is not None and (source == "flag" or " line " in source)
+
     @property
     def model_name(self) -> str:
         """Hub id or folder of the model."""
@@ -109,6 +118,11 @@ class Settings:
     def embedded(self) -> bool:
         """Whether the shipped arithmetic model is trained."""
         return Path(self.model_name).resolve() == embedded.MODEL
+
+    @property
+    def adapts(self) -> bool:
+        """Whether an adapter is trained in place of the weights."""
+        return self.model.use_peft or self.arguments.adapter is not None
 
     @property
     def max_new_tokens(self) -> int:

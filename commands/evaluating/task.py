@@ -71,14 +71,14 @@ def make_task(name: str, settings: Settings, options: Namespace, files: ModelFil
         say(f"          the model has {positions} positions: at most {positions // 2} new tokens (--max-new-tokens)")
     unasked = _without_room(name, settings, positions, problems, prompts, tokenizer)
     account = protocol(
-        model="embedded" if options.embedded else options.model,
+        model="embedded" if options.embedded else files.adapter.base if files.adapter else options.model,
         tokenizer=tokenizer,
         prompts=prompts,
         benchmark=benchmark,
         settings=settings,
         engine="vllm" if options.server or options.engine == "vllm" else "transformers",
         revision=options.revision,
-        adapter=options.model if (Path(options.model) / "adapter_config.json").is_file() else None,
+        adapter=options.model if files.adapter else None,
         seeds=[options.seed] if settings.temperature else [],
     )
     return Task(benchmark, settings, problems, unasked, account)

@@ -22,6 +22,7 @@ class Shape:
         layers: Decoder layers.
         keys: Width of all keys of a token in a layer.
         vocabulary: Words.
+        packed: Frozen weights that 4 or 8 bits hold: those of linear layers, but for the head.
     """
 
     weights: int
@@ -31,6 +32,7 @@ class Shape:
     layers: int
     keys: int
     vocabulary: int
+    packed: int = 0
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Work:
 
     Attributes:
         weight_bytes: Of one weight that is trained; also of its gradient.
-        frozen_bytes: Of one that is not; half a byte in 4 bits.
+        frozen_bytes: Of one that is not.
         state_bytes: Optimizer states of one trained weight.
         compute_bytes: Of one activation.
         rows: Completions that are trained on at a time.
@@ -48,10 +50,11 @@ class Work:
         completion: Longest completion.
         checkpointing: Whether activations are computed again in the backward pass.
         reference: Whether a second model is there for the KL term.
+        packed_bytes: Of a frozen one in 4 or 8 bits; None where there is none.
     """
 
     weight_bytes: int
-    frozen_bytes: float
+    frozen_bytes: int
     state_bytes: float
     compute_bytes: int
     rows: int
@@ -60,6 +63,7 @@ class Work:
     completion: int
     checkpointing: bool
     reference: bool = False
+    packed_bytes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -88,24 +92,26 @@ def estimate(shape: Shape, work: Work) -> Memory:
     A layer keeps for its backward pass 8 vectors of its hidden width, 2 of its keys, and 4 of its MLP, as measured on
     Qwen2; in 16 bits also a float32 one before its norms, under autocast 3.5 of them. With checkpointing it keeps its
     input alone, and one layer's at a time are there. The head keeps tiles of logits, and where it is trained its
-    gradient in float32; autocast keeps a copy of the weights in the narrow type.
+    gradient in float32; autocast keeps a copy of the trained weights in the narrow type.
     """
-    autocast = work.compute_bytes < work.weight_bytes
+    autocast = work.compute_bytes < work.frozen_bytes
     tokens = work.rows * work.tokens
     wide = 14 if autocast else 4 if work.compute_bytes < 4 else 0
     vectors = (8 * shape.hidden + 2 * shape.keys + 4 * shape.intermediate) * work.compute_bytes
     layer = tokens * (vectors + wide * shape.hidden)
-    kept = tokens * shape.hidden * (work.weight_bytes if autocast else work.compute_bytes)
+    kept = tokens * shape.hidden * (work.frozen_bytes if autocast else work.compute_bytes)
     full = shape.trained == shape.weights
     tile = min(work.rows * work.completion, TOKENS) * min(shape.vocabulary, VOCABULARY) * work.compute_bytes
+    packed = 0 if work.packed_bytes is None else shape.packed
+    frozen = (shape.weights - shape.trained - packed) * work.frozen_bytes + packed * (work.packed_bytes or 0)
     return Memory(
-        weights=shape.trained * work.weight_bytes + (shape.weights - shape.trained) * work.frozen_bytes,
+        weights=shape.trained * work.weight_bytes + frozen,
         gradients=shape.trained * work.weight_bytes,
         optimizer=shape.trained * work.state_bytes,
         activations=shape.layers * kept + layer if work.checkpointing else shape.layers * layer,
         head=tile + (4 * shape.vocabulary * shape.hidden if full else 0),
         cache=2 * shape.layers * shape.keys * work.compute_bytes * work.sampled * work.tokens,
-        cast=shape.weights * work.compute_bytes if autocast else 0.0,
+        cast=shape.trained * work.compute_bytes if autocast else 0.0,
         reference=shape.weights * work.weight_bytes if work.reference else 0.0,
     )
 

@@ -3,9 +3,11 @@
 from typing import Any
 
 import torch
+from torch.nn import Linear
 from transformers import AutoConfig, AutoModelForCausalLM
-from trl import get_peft_config
+from trl import ModelConfig, get_peft_config
 
+from commands.adapters import read_adapter
 from commands.arguments.settings import Settings
 from commands.training.memory import Shape, Work, estimate, size
 
@@ -27,6 +29,7 @@ def shape_of(config: Any, peft_config: Any = None) -> Shape:
     heads = text.num_attention_heads
     width = getattr(text, "head_dim", None) or text.hidden_size // heads
     sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    linear = [m for m in model.modules() if type(m) is Linear and m is not model.get_output_embeddings()]
     return Shape(
         weights=sum(size for size, _ in sizes),
         trained=sum(size for size, trained in sizes if trained),
@@ -35,6 +38,7 @@ def shape_of(config: Any, peft_config: Any = None) -> Shape:
         layers=text.num_hidden_layers,
         keys=(getattr(text, "num_key_value_heads", None) or heads) * width,
         vocabulary=text.vocab_size,
+        packed=sum(m.weight.numel() for m in linear if not m.weight.requires_grad),
     )
 
 
@@ -42,10 +46,9 @@ def work_of(settings: Settings, longest_prompt: int) -> Work:
     """Read off the settings what decides memory."""
     config, model = settings.trainer, settings.model
     half = model.dtype in ("bfloat16", "float16", "auto")
-    weight = 2 if half else 4
-    frozen = 0.5 if model.load_in_4bit else 1 if model.load_in_8bit else weight
-    if model.use_peft and model.load_in_4bit:
-        weight = 4  # of the adapter
+    frozen, packed = 2 if half else 4, _packed_bytes(model)
+    # An adapter is kept in float32 by PEFT, and in bfloat16 by TRL where the weights below it are packed.
+    weight = frozen if not settings.adapts else 4 if packed is None else 2
     completion = settings.max_new_tokens
     return Work(
         weight_bytes=weight,
@@ -57,8 +60,16 @@ def work_of(settings: Settings, longest_prompt: int) -> Work:
         tokens=longest_prompt + completion,
         completion=completion,
         checkpointing=bool(config.gradient_checkpointing),
-        reference=config.beta != 0 and not model.use_peft,
+        reference=config.beta != 0 and not settings.adapts,
+        packed_bytes=packed,
     )
+
+
+def _packed_bytes(model: ModelConfig) -> float | None:
+    """Of a weight in 4 or 8 bits: 4 with a float32 scale for every 64, which nesting makes 8 bits wide."""
+    if model.load_in_4bit:
+        return 0.5 + (1 + 4 / 256) / 64 if model.use_bnb_nested_quant else 0.5 + 4 / 64
+    return 1.0 if model.load_in_8bit else None
 
 
 def _state_bytes(optimizer: str, weight: int) -> float:
@@ -83,7 +94,9 @@ def memory_lines(settings: Settings, longest_prompt: int) -> list[str]:
         trust_remote_code=settings.trainer.trust_remote_code,
     )
     work = work_of(settings, longest_prompt)
-    shape = shape_of(config, get_peft_config(settings.model))
+    adapter = settings.arguments.adapter
+    peft = read_adapter(adapter).config if adapter else get_peft_config(settings.model)
+    shape = shape_of(config, peft)
     memory = estimate(shape, work)
     checkpointed = "with checkpointing" if work.checkpointing else "without checkpointing"
     reference = f" + reference {size(memory.reference)}" if memory.reference else ""

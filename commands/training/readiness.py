@@ -64,8 +64,8 @@ def require_trainable(model: Any) -> None:
         raise UserError(
             "the model has no trainable parameters: all of its weights are frozen, so the optimizer would hold "
             "nothing and the run would change nothing. An adapter is loaded for training with is_trainable=True "
-            "(PeftModel.from_pretrained); on the command line add --use_peft for a new one, or name a model into "
-            "which the adapter is merged."
+            "(PeftModel.from_pretrained); on the command line add --use_peft for a new one, --adapter to go on with "
+            "one, or name a model into which the adapter is merged."
         )
 
 

@@ -122,6 +122,7 @@ def open_record(run: RunFolder, settings: Settings, task: Task, argv: Sequence[s
         method=settings.arguments.method,
         model="embedded" if settings.embedded else settings.model_name,
         base=_base(settings),
+        adapter=settings.arguments.adapter,
         data=task.description,
         prompt=_prompt(settings, task),
         rewards=_rewards(settings),

@@ -4,12 +4,16 @@ import os
 from pathlib import Path
 from typing import Any
 
+from accelerate.utils import DistributedType
+from peft import PeftModel
 from tqdm import tqdm
 from transformers import PrinterCallback, ProgressCallback
 from transformers.utils.logging import disable_progress_bar
 from trl import get_peft_config, get_quantization_config
+from trl.trainer.utils import create_model_from_path
 from typing_extensions import override
 
+from commands.adapters import read_adapter
 from commands.arguments.settings import Settings
 from commands.terminal.console import Bar, MetricsTable, say, unbroken
 from commands.terminal.output import terminal
@@ -97,17 +101,40 @@ def _build(settings: Settings, task: Task) -> RolloutTrainer:
         **given,
     }
     trainer_class, _ = METHODS[settings.arguments.method]
+    goes_on = settings.arguments.adapter is not None
     return trainer_class(
-        model=settings.model_name,
+        model=_adapted(settings) if goes_on else settings.model_name,
         reward_funcs=[reward(name) for name in settings.arguments.reward_funcs],
         args=config,
         train_dataset=task.train,
         eval_dataset=task.held_out if config.eval_strategy != "no" else None,
         processing_class=task.tokenizer,
         peft_config=get_peft_config(model),
-        quantization_config=get_quantization_config(model),
+        quantization_config=None if goes_on else get_quantization_config(model),
         rollout_func=_python() if settings.arguments.tools == "python" else None,
     )
+
+
+def _adapted(settings: Settings) -> Any:
+    """The adapter that goes on, on its base as TRL would load it.
+
+    Its reference for the KL term is the adapter as it begins: TRL keeps a frozen copy of it. That of a new adapter is
+    the base.
+    """
+    config = settings.trainer
+    given, config.model_init_kwargs = dict(config.model_init_kwargs or {}), None
+    if config.distributed_state.distributed_type in (DistributedType.MULTI_GPU, DistributedType.DEEPSPEED):
+        given["device_map"] = None
+    given.setdefault("trust_remote_code", config.trust_remote_code)
+    quantization = get_quantization_config(settings.model)
+    base = create_model_from_path(settings.model_name, quantization_config=quantization, **given)
+    path = read_adapter(str(settings.arguments.adapter)).path
+    try:
+        return PeftModel.from_pretrained(base, path, is_trainable=True)
+    except RuntimeError as error:  # of torch, where shapes differ
+        raise ValueError(
+            f"{path} does not fit {settings.model_name}: {str(error).splitlines()[-1].strip()}"
+        ) from error
 
 
 def _python() -> Any:

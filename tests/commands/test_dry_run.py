@@ -128,7 +128,12 @@ def test_the_embedded_model_weighs_what_torch_says():
         (["--dtype", "bfloat16"], {"weight_bytes": 2, "state_bytes": 4, "compute_bytes": 2}),
         (["--beta", "0.1"], {"reference": True}),
         (["--beta", "0.1", "--use_peft"], {"reference": False}),
-        (["--use_peft", "--load_in_4bit", "--dtype", "bfloat16"], {"weight_bytes": 4, "frozen_bytes": 0.5}),
+        (["--use_peft", "--dtype", "bfloat16"], {"weight_bytes": 4, "frozen_bytes": 2, "packed_bytes": None}),
+        (["--use_peft", "--load_in_8bit"], {"weight_bytes": 2, "frozen_bytes": 4, "packed_bytes": 1}),
+        (
+            ["--use_peft", "--load_in_4bit", "--dtype", "bfloat16"],
+            {"weight_bytes": 2, "frozen_bytes": 2, "packed_bytes": 0.5625},
+        ),
         (["--max_completion_length", "100"], {"tokens": 164, "completion": 100}),
         (["--per_device_train_batch_size", "4", "--gradient_accumulation_steps", "4"], {"rows": 4, "sampled": 16}),
     ],

@@ -1,0 +1,1 @@
+"""What `cli.py merge` is made of."""
