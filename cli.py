@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 import textwrap
+import time
 import warnings
 from pathlib import Path
 
@@ -49,7 +50,9 @@ def main(argv: list[str]) -> int:
         if debug:
             raise
         code, paragraph = told(error)
-        if code == 1 or os.environ.get("LOCAL_RANK", "0") == "0":  # a defect may be met by one process alone
+        if code == 2 and os.environ.get("LOCAL_RANK", "0") != "0":
+            time.sleep(10)  # what all have met, the first one tells, whose end is the end of this one
+        if code != 130 or os.environ.get("LOCAL_RANK", "0") == "0":
             sys.stderr.write("\n" + textwrap.fill(f"error: {paragraph}", 100, break_on_hyphens=False) + "\n")
         return code
     return 0

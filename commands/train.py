@@ -13,6 +13,7 @@ from commands.arguments.help import train_help
 from commands.arguments.print_config import config_yaml
 from commands.arguments.settings import Settings
 from commands.hub import require_repository
+from commands.processes import require_processes, require_strategy
 from commands.push import push_run
 from commands.terminal.console import say
 from commands.training.dry_run import dry_run
@@ -47,6 +48,8 @@ def main(argv: Sequence[str]) -> None:
     if PRINT_CONFIG & set(argv):
         say(config_yaml(settings, portable=False))
         return
+    require_processes(PartialState())
+    require_strategy(PartialState(), settings.trainer)
     _announce(settings)
     if settings.embedded and settings.trainer.use_cpu:
         torch.set_num_threads(1)  # too small a model to share; `accelerate launch` asks for every core
