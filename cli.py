@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
             raise
         code, paragraph = told(error)
         if code == 2 and os.environ.get("LOCAL_RANK", "0") != "0":
-            time.sleep(10)  # what all have met, the first one tells, whose end is the end of this one
+            time.sleep(60)  # what all have met, the first one tells, whose end is the end of this one
         if code != 130 or os.environ.get("LOCAL_RANK", "0") == "0":
             sys.stderr.write("\n" + textwrap.fill(f"error: {paragraph}", 100, break_on_hyphens=False) + "\n")
         return code

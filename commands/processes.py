@@ -1,4 +1,4 @@
-"""Whether the processes that were asked for are there, and divide the work as was asked: launchers change both silently.
+"""Whether the processes that were asked for are there and divide the work as was asked: launchers change it silently.
 
 `accelerate launch` starts one process wherever it is told to use the CPU, whatever the number; a process that finds no
 accelerator believes itself alone although its launcher has started others; and on the CPU accelerate trains without
@@ -92,7 +92,8 @@ def asked_of_accelerate(command: Sequence[str]) -> int | None:
         return None
     try:
         asked = launch_command_parser().parse_args(words)
-        if asked.num_processes is None and (asked.config_file or (Path(default_config_file).is_file() and not asked.cpu)):
+        configured = asked.config_file or (Path(default_config_file).is_file() and not asked.cpu)
+        if asked.num_processes is None and configured:
             asked.num_processes = load_config_from_file(asked.config_file).num_processes
     except (SystemExit, OSError, ValueError, AttributeError):
         return None  # accelerate itself has understood it, and a guess must not stop a run
@@ -102,9 +103,9 @@ def asked_of_accelerate(command: Sequence[str]) -> int | None:
 def _launch_words(command: Sequence[str]) -> list[str] | None:
     """What follows `accelerate launch`, however it was spelt; None where there is no such thing."""
     for place, word in enumerate(command[:4]):
-        name = Path(word).name
+        name, following = Path(word).name, list(command[place + 1 :])
         if name in ("accelerate-launch", "accelerate.commands.launch"):
-            return list(command[place + 1 :])
-        if name in ("accelerate", "accelerate.commands.accelerate_cli") and command[place + 1 : place + 2] == ["launch"]:
-            return list(command[place + 2 :])
+            return following
+        if name in ("accelerate", "accelerate.commands.accelerate_cli") and following[:1] == ["launch"]:
+            return following[1:]
     return None
