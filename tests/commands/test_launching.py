@@ -1,4 +1,4 @@
-"""Every shipped configuration is one of accelerate's, and a launcher that starts less than it was asked for is caught."""
+"""Every shipped configuration is one of accelerate's; a launcher that starts less than it was asked for is caught."""
 
 import json
 import os
