@@ -30,7 +30,6 @@ ZERO3 = {"stage": 3, "stage3_param_persistence_threshold": 0, "stage3_gather_16b
 ON_CPU = {"use_cpu": False, "ddp_backend": "gloo"}  # transformers hands the backend on without --deepspeed alone
 STRATEGIES = {
     "one": {},
-    "ddp": {},
     "zero2": ON_CPU,
     "zero3": ON_CPU,
     "fsdp2": {"fsdp": True, "fsdp_config": {"version": 2, "state_dict_type": "FULL_STATE_DICT"}},
@@ -70,7 +69,8 @@ def sampled(strategy, path):
 def cases(strategy, path):
     """What is compared, by name."""
     trainer, straight = trained(strategy, path / "lpro")
-    held = sum(p.to_local().numel() if hasattr(p, "to_local") else p.numel() for p in trainer.model.parameters())
+    parts = [getattr(p, "ds_tensor", p) for p in trainer.model.parameters()]  # of ZeRO-3
+    held = sum(p.to_local().numel() if hasattr(p, "to_local") else p.numel() for p in parts)
     kind = trainer.accelerator.distributed_type
     _, again = trained(strategy, path / "resumed", checkpoint=str(path / "lpro" / "checkpoint-3"))
     _, certain = trained(strategy, path / "intuitor", "intuitor", external_weight=1.0)

@@ -1,4 +1,4 @@
-"""Two processes with the work divided by DDP, FSDP2, ZeRO-2 or ZeRO-3 train as one process with their batch."""
+"""Two processes with the work divided by FSDP2, ZeRO-2 or ZeRO-3 train as one process with their batch."""
 
 import importlib.util
 import json
@@ -55,12 +55,12 @@ def test_the_strategy_is_the_one_that_was_asked_for(one, two):
     strategy, found, _ = two
     assert (found["type"], found["processes"]) == (TYPES[strategy], 2)
     parts = {"fsdp2": 2, "zero2": 1, "zero3": 2}[strategy]
-    assert found["held"] * parts == pytest.approx(one[0]["held"], rel=0.01)
+    assert found["held"] * parts == pytest.approx(one[0]["held"], rel=0.05)
 
 
 @pytest.mark.parametrize(
     ("case", "far"),
-    [("lpro", 2e-5), ("resumed", 2e-5), ("intuitor", 1e-4)],
+    [("lpro", 5e-5), ("resumed", 5e-5), ("intuitor", 1e-4)],
 )
 def test_two_processes_train_as_one(case, far, one, two):
     """Prompts, advantages, every logged value, and weights, whose rounding Adam magnifies by the root of a square."""
@@ -89,5 +89,8 @@ def test_a_checkpoint_of_one_strategy_goes_on_under_no_other(two, tmp_path):
     mark = json.loads((checkpoint / "complete.json").read_text())
     assert (mark["processes"], mark["strategy"]) == (2, strategy)
     (checkpoint / "complete.json").write_text(json.dumps({**mark, "processes": 1}))
-    with pytest.raises(ValueError, match=f"is of strategy {strategy}; found whole"):
-        trained("one", tmp_path, checkpoint=str(checkpoint))
+    try:
+        with pytest.raises(ValueError, match=f"is of strategy {strategy}; found whole"):
+            trained("one", tmp_path, checkpoint=str(checkpoint))
+    finally:
+        (checkpoint / "complete.json").write_text(json.dumps(mark))
