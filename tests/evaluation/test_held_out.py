@@ -105,7 +105,7 @@ def test_the_embedded_model_is_scored_problem_by_problem():
 
 
 def test_processes_share_the_problems_in_equal_parts(tiny_model, tiny_tokenizer):
-    """As sharded weights need it; the fifth is the first once more. Here one runs after the other, without gathering."""
+    """As sharded weights need it, so one problem is solved twice; here one after the other, without gathering."""
     problems = Dataset.from_dict({"problem": PROMPTS, "answer": list("12345")})
     settings = {"max_new_tokens": 6}
     whole = measure(tiny_model, tiny_tokenizer, problems, PROMPTS, **settings)
