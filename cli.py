@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 import textwrap
+import time
 import warnings
 from pathlib import Path
 
@@ -51,7 +52,9 @@ def main(argv: list[str]) -> int:
         if debug:
             raise
         code, paragraph = told(error)
-        if code == 1 or os.environ.get("LOCAL_RANK", "0") == "0":  # a defect may be met by one process alone
+        if code == 2 and os.environ.get("LOCAL_RANK", "0") != "0":
+            time.sleep(60)  # what all have met, the first one tells, whose end is the end of this one
+        if code != 130 or os.environ.get("LOCAL_RANK", "0") == "0":
             told_first, indent, to_copy = paragraph.partition("\n    ")  # a command is copied, so never wrapped
             wrapped = textwrap.fill(f"error: {told_first}", 100, break_on_hyphens=False)
             sys.stderr.write(f"\n{wrapped}{indent}{to_copy}\n")

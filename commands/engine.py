@@ -10,6 +10,7 @@ from accelerate import PartialState
 from transformers import AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
+from commands.processes import require_processes
 from commands.prompts import ModelFiles
 from errors import UserError
 from evaluation.engine_transformers import TransformersEngine
@@ -18,9 +19,14 @@ from evaluation.sampling import Engine
 
 
 def started(parse: Callable[[Sequence[str]], Namespace], argv: Sequence[str]) -> tuple[PartialState, Namespace]:
-    """The processes that take part, and what was asked of them."""
+    """The processes that take part, and what was asked of them.
+
+    Raises:
+        UserError: The arguments are wrong, or the processes not as many as the launcher was asked for.
+    """
     state = PartialState(cpu=not torch.accelerator.is_available())  # without the word, each process thinks it is alone
     options = parse(argv)
+    require_processes(state)
     if options.embedded and state.device.type == "cpu":
         torch.set_num_threads(1)  # too small a model to share; `accelerate launch` asks for every core
     return state, options

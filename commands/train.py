@@ -14,6 +14,7 @@ from commands.arguments.help import train_help
 from commands.arguments.print_config import config_yaml
 from commands.arguments.settings import Settings
 from commands.hub import require_repository
+from commands.processes import require_processes, require_strategy
 from commands.push import push_model
 from commands.terminal.console import say
 from commands.training.dry_run import dry_run
@@ -48,6 +49,8 @@ def main(argv: Sequence[str]) -> None:
     if PRINT_CONFIG & set(argv):
         say(config_yaml(settings, portable=False))
         return
+    require_processes(PartialState())
+    require_strategy(PartialState(), settings.trainer)
     _announce(settings)
     keep_secrets(settings)
     if settings.embedded and settings.trainer.use_cpu:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import datasets
@@ -65,7 +66,8 @@ def measure(
         progress: Called with the number of problems just finished on this process.
     """
     rank, processes = share
-    mine = range(rank, len(prompts), processes)
+    # Equally many for each, some of them twice: where weights are sharded, all must generate equally often.
+    mine = [place % len(prompts) for place in range(rank, processes * ceil(len(prompts) / processes), processes)]
     engine = TransformersEngine(model, tokenizer, batch_size)
     completions = engine.complete([Request(prompts[i]) for i in mine], Sampling(max_new_tokens), progress)
     answers = problems["answer"]
@@ -74,7 +76,7 @@ def measure(
         (i, verdict or 0.0, completion.length, completion.truncated, completion.text)
         for i, verdict, completion in zip(mine, verdicts, completions, strict=True)
     ]
-    gathered = sorted(gather_object(rows))
+    gathered = sorted({row[0]: row for row in gather_object(rows)}.values())
     _, correct, lengths, truncated, texts = (list(column) for column in zip(*gathered, strict=True))
     return Measurement(correct, lengths, truncated, texts)
 

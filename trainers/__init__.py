@@ -5,10 +5,12 @@ one line in `METHODS`.
 """
 
 from trainers import _trl as _trl  # first: it refuses another release
+from trainers._checkpoint import unlike as unlike
 from trainers._config import RolloutConfig
 from trainers._generation import Generation as Generation
 from trainers._generation import RolloutCallback as RolloutCallback
 from trainers._rollout import RolloutTrainer
+from trainers._strategy import strategy_of as strategy_of
 from trainers.grpo import BaselineConfig, BaselineTrainer
 from trainers.intuitor import IntuitorConfig, IntuitorTrainer
 from trainers.knowrl import KnowRLConfig, KnowRLTrainer

@@ -52,12 +52,13 @@ class Checkpoint:
         folder: Of the checkpoints.
         step: Optimizer steps done.
         accelerator: Of the trainer.
+        strategy: What `strategy_of` says of the run.
     """
 
-    def __init__(self, folder: str | Path, step: int, accelerator: Accelerator):
+    def __init__(self, folder: str | Path, step: int, accelerator: Accelerator, strategy: str):
         self.partial = Path(folder) / ".partial"
         self.path, self._making = Path(folder) / f"checkpoint-{step}", self.partial / f"checkpoint-{step}"
-        self._accelerator, self._step = accelerator, step
+        self._accelerator, self._step, self._strategy = accelerator, step, strategy
         if accelerator.is_main_process:
             shutil.rmtree(self.partial, ignore_errors=True)  # of a run that was killed while it saved
             self._making.mkdir(parents=True)
@@ -79,9 +80,8 @@ class Checkpoint:
             state.best_model_checkpoint = str(self.path)
         if self._accelerator.is_main_process:
             state.save_to_json(str(self._making / "trainer_state.json"))
-            (self._making / MARK).write_text(
-                json.dumps({"step": self._step, "processes": self._accelerator.num_processes})
-            )
+            mark = {"processes": self._accelerator.num_processes, "strategy": self._strategy}
+            (self._making / MARK).write_text(json.dumps({"step": self._step, **mark}))
             if self.path.exists():  # of the same step, before a run that went back further
                 self.path.rename(self.partial / "older")
             self._making.rename(self.path)
@@ -90,24 +90,31 @@ class Checkpoint:
         self._accelerator.wait_for_everyone()
 
 
-def load_rollouts(checkpoint: str | Path, accelerator: Accelerator) -> dict[str, Any]:
+def load_rollouts(checkpoint: str | Path, accelerator: Accelerator, strategy: str) -> dict[str, Any]:
     """Return what `Checkpoint.add` was given; {} where a checkpoint has none, as TRL's own.
 
     Raises:
-        ValueError: It was made by another number of processes, which have other rollouts.
+        ValueError: It was made by another number of processes, which have other rollouts, or divided otherwise.
     """
     mark = Path(checkpoint) / MARK
     if not mark.exists():
         return {}
-    processes = json.loads(mark.read_text())["processes"]
-    if processes != accelerator.num_processes:
+    differs = unlike(json.loads(mark.read_text()), accelerator.num_processes, strategy)
+    if differs:
         raise ValueError(
-            f"a run goes on with as many processes as it began with: {checkpoint} is of {processes}; found "
-            f"{accelerator.num_processes}. Start as many, or begin a new run from its weights with "
-            f"--model_name_or_path {checkpoint}."
+            f"a run goes on with the processes it began with: {checkpoint} is of {differs}. Start it in the same way, "
+            f"or begin a new run from its weights with --model_name_or_path {checkpoint}."
         )
     found = torch.load(_rollouts(Path(checkpoint), accelerator.process_index), weights_only=True, map_location="cpu")
     return send_to_device(found, accelerator.device)
+
+
+def unlike(mark: dict[str, Any], processes: int, strategy: str) -> str | None:
+    """How a checkpoint's processes differ from those that would go on, `2; found 1`; None where they do not."""
+    before, divided = mark.get("processes", processes), mark.get("strategy", strategy)
+    if before != processes:
+        return f"{before}; found {processes}"
+    return f"strategy {divided}; found {strategy}" if divided != strategy else None
 
 
 def _rollouts(checkpoint: Path, process: int) -> Path:

@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from trainers._checkpoint import Checkpoint, EpochSampler, load_rollouts
 from trainers._config import RolloutConfig
+from trainers._strategy import strategy_of
 
 
 class ResumableTrainer(GRPOTrainer):
@@ -24,12 +25,12 @@ class ResumableTrainer(GRPOTrainer):
 
     @override
     def train(self, resume_from_checkpoint=None, *args, **kwargs):
-        """Train, or go on; a checkpoint of another number of processes raises ValueError."""
+        """Train, or go on; one of other processes, or divided otherwise, raises ValueError."""
         if resume_from_checkpoint is True:
             resume_from_checkpoint = get_last_checkpoint(str(self.args.output_dir))
         if resume_from_checkpoint:
             resume_from_checkpoint = str(resume_from_checkpoint)
-            rollouts = load_rollouts(resume_from_checkpoint, self.accelerator)
+            rollouts = load_rollouts(resume_from_checkpoint, self.accelerator, strategy_of(self.args))
             state = TrainerState.load_from_json(str(Path(resume_from_checkpoint) / TRAINER_STATE_NAME))
             if rollouts.get("ended") or state.global_step >= self._planned(state):
                 self._load_from_checkpoint(resume_from_checkpoint)  # TRL would train one step more
@@ -57,7 +58,8 @@ class ResumableTrainer(GRPOTrainer):
 
     @override
     def _save_checkpoint(self, model, trial):
-        self._making = Checkpoint(super()._get_output_dir(trial), self.state.global_step, self.accelerator)
+        folder, step = super()._get_output_dir(trial), self.state.global_step
+        self._making = Checkpoint(folder, step, self.accelerator, strategy_of(self.args))
         try:
             super()._save_checkpoint(model, trial)
             self._making.add(self._rollout_state())

@@ -35,7 +35,7 @@ def check_pairs(settings: Settings) -> None:
         raise UserError("--tools python samples with transformers, not with --use_vllm; leave one of them out.")
     if config.use_cpu and config.use_vllm:
         raise UserError("--use_vllm needs a GPU, and this run is on the CPU; leave it out.")
-    when = [name for name in ("hub_strategy", "hub_always_push", "hub_revision") if _asked(settings, name)]
+    when = [name for name in ("hub_strategy", "hub_always_push", "hub_revision") if settings.asked(name)]
     if when and not (when == ["hub_strategy"] and config.hub_strategy == "end"):
         raise UserError(
             f"{some_of(f'--{name}' for name in when)} would have no effect: a run is pushed once, when all of it "
@@ -58,7 +58,7 @@ def _check_vllm(settings: Settings) -> None:
             met = repr(getattr(config, name))
             raise UserError(f"--{name} is one of {', '.join(known)}; found {met}.{did_you_mean(met, known)}")
     if config.vllm_mode == "server":
-        idle = [name for name in ITS_OWN if _asked(settings, name)]
+        idle = [name for name in ITS_OWN if settings.asked(name)]
         if idle:
             raise UserError(
                 f"--{idle[0]} has no effect with --vllm_mode server: give {ITS_OWN[idle[0]]} to the server itself, "

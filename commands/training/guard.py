@@ -49,8 +49,7 @@ class Guard(TrainerCallback):
         run: Whose checkpoints are named in a message.
 
     Attributes:
-        trained: After training: whether the weights differ from those at its start; None where no step was made, or
-            where this process holds none of them (DeepSpeed's third stage).
+        trained: After training: whether the weights differ from those at its start; None where no step was made.
     """
 
     def __init__(self, run: RunFolder):
@@ -134,7 +133,7 @@ class Guard(TrainerCallback):
 
 def fingerprint(model: Any) -> list[int]:
     """A number for each trained tensor, the sum of its bits: what changes a weight changes it."""
-    parts = [p.detach() for p in model.parameters() if p.requires_grad]
+    parts = [getattr(p, "ds_tensor", p).detach() for p in model.parameters() if p.requires_grad]  # a shard of ZeRO-3
     parts = [p.to_local() if hasattr(p, "to_local") else p for p in parts]  # a shard of FSDP
     widths = {2: torch.int16, 4: torch.int32, 8: torch.int64}
     sums = [p.contiguous().view(widths.get(p.element_size(), torch.int8)).sum(dtype=torch.int64) for p in parts]

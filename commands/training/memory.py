@@ -1,7 +1,9 @@
 """How much memory of one device a run will need, from the model's configuration and the settings, before any weights.
 
-Weights, gradients and optimizer states are counted, for one process that shards nothing. Activations are those
-of decoder layers with a gated MLP and fused attention; other layers differ, and what an allocator wastes is left out.
+Weights, gradients and optimizer states are counted, and divided where they are: by ZeRO-2 gradients and states, by
+ZeRO-3 and FSDP the weights too, of which two layers and the embedding are then there in whole. Activations are those
+of decoder layers with a gated MLP and fused attention; other layers differ, and what an allocator wastes and what
+buckets of communication take is left out.
 """
 
 from dataclasses import dataclass
@@ -51,6 +53,9 @@ class Work:
         checkpointing: Whether activations are computed again in the backward pass.
         reference: Whether a second model is there for the KL term.
         packed_bytes: Of a frozen one in 4 or 8 bits; None where there is none.
+        states_over: Processes among which gradients and optimizer states are divided.
+        weights_over: Processes among which weights are.
+        gathers: Whether all weights come together to sample, as with ZeRO-3 by default.
     """
 
     weight_bytes: int
@@ -64,6 +69,9 @@ class Work:
     checkpointing: bool
     reference: bool = False
     packed_bytes: float | None = None
+    states_over: int = 1
+    weights_over: int = 1
+    gathers: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,12 +86,13 @@ class Memory:
     cache: float
     cast: float = 0.0
     reference: float = 0.0
+    gathered: float = 0.0
 
     @property
     def peak(self) -> float:
         """The larger of training and sampling, on top of what always stays."""
         training = self.gradients + self.cast + self.activations + self.head
-        return self.weights + self.reference + self.optimizer + max(training, self.cache)
+        return self.weights + self.reference + self.optimizer + max(training, self.gathered + self.cache)
 
 
 def estimate(shape: Shape, work: Work) -> Memory:
@@ -92,7 +101,8 @@ def estimate(shape: Shape, work: Work) -> Memory:
     A layer keeps for its backward pass 8 vectors of its hidden width, 2 of its keys, and 4 of its MLP, as measured on
     Qwen2; in 16 bits also a float32 one before its norms, under autocast 3.5 of them. With checkpointing it keeps its
     input alone, and one layer's at a time are there. The head keeps tiles of logits, and where it is trained its
-    gradient in float32; autocast keeps a copy of the trained weights in the narrow type.
+    gradient in float32; autocast keeps a copy of the trained weights in the narrow type, or of divided ones of what is
+    in use.
     """
     autocast = work.compute_bytes < work.frozen_bytes
     tokens = work.rows * work.tokens
@@ -101,18 +111,22 @@ def estimate(shape: Shape, work: Work) -> Memory:
     layer = tokens * (vectors + wide * shape.hidden)
     kept = tokens * shape.hidden * (work.frozen_bytes if autocast else work.compute_bytes)
     full = shape.trained == shape.weights
+    table = shape.vocabulary * shape.hidden
+    in_use = (table + 2 * (shape.weights - table) / shape.layers) * work.compute_bytes
+    whole = shape.trained * work.compute_bytes if autocast else 0.0
     tile = min(work.rows * work.completion, TOKENS) * min(shape.vocabulary, VOCABULARY) * work.compute_bytes
     packed = 0 if work.packed_bytes is None else shape.packed
     frozen = (shape.weights - shape.trained - packed) * work.frozen_bytes + packed * (work.packed_bytes or 0)
     return Memory(
-        weights=shape.trained * work.weight_bytes + frozen,
-        gradients=shape.trained * work.weight_bytes,
-        optimizer=shape.trained * work.state_bytes,
+        weights=(shape.trained * work.weight_bytes + frozen) / work.weights_over,
+        gradients=shape.trained * work.weight_bytes / work.states_over,
+        optimizer=shape.trained * work.state_bytes / work.states_over,
         activations=shape.layers * kept + layer if work.checkpointing else shape.layers * layer,
-        head=tile + (4 * shape.vocabulary * shape.hidden if full else 0),
+        head=tile + (4 * table if full else 0),
         cache=2 * shape.layers * shape.keys * work.compute_bytes * work.sampled * work.tokens,
-        cast=shape.trained * work.compute_bytes if autocast else 0.0,
-        reference=shape.weights * work.weight_bytes if work.reference else 0.0,
+        cast=whole if work.weights_over == 1 else in_use,
+        reference=shape.weights * work.weight_bytes / work.weights_over if work.reference else 0.0,
+        gathered=0.0 if work.weights_over == 1 else shape.weights * work.compute_bytes if work.gathers else in_use,
     )
 
 

@@ -10,6 +10,7 @@ from trl import ModelConfig, get_peft_config
 from commands.adapters import read_adapter
 from commands.arguments.settings import Settings
 from commands.training.memory import Shape, Work, estimate, size
+from trainers import strategy_of
 
 
 def shape_of(config: Any, peft_config: Any = None) -> Shape:
@@ -45,15 +46,19 @@ def shape_of(config: Any, peft_config: Any = None) -> Shape:
 def work_of(settings: Settings, longest_prompt: int) -> Work:
     """Read off the settings what decides memory."""
     config, model = settings.trainer, settings.model
-    half = model.dtype in ("bfloat16", "float16", "auto")
+    strategy, processes = strategy_of(config), config.world_size
+    sharded = strategy == "zero3" or strategy.startswith("fsdp")
+    # DeepSpeed makes the weights themselves narrow, and has float32 ones among its states.
+    narrow = strategy.startswith("zero") and (config.bf16 or config.fp16)
+    half = narrow or model.dtype in ("bfloat16", "float16", "auto")
     frozen, packed = 2 if half else 4, _packed_bytes(model)
     # An adapter is kept in float32 by PEFT, and in bfloat16 by TRL where the weights below it are packed.
     weight = frozen if not settings.adapts else 4 if packed is None else 2
-    completion = settings.max_new_tokens
+    completion, optimizer = settings.max_new_tokens, str(getattr(config.optim, "value", config.optim))
     return Work(
         weight_bytes=weight,
         frozen_bytes=frozen,
-        state_bytes=_state_bytes(str(getattr(config.optim, "value", config.optim)), weight),
+        state_bytes=_state_bytes(optimizer, 4) + 4 if narrow else _state_bytes(optimizer, weight),
         compute_bytes=2 if config.bf16 or config.fp16 or half else 4,
         rows=config.per_device_train_batch_size,
         sampled=0 if config.use_vllm else config.per_device_train_batch_size * (config.steps_per_generation or 1),
@@ -62,6 +67,9 @@ def work_of(settings: Settings, longest_prompt: int) -> Work:
         checkpointing=bool(config.gradient_checkpointing),
         reference=config.beta != 0 and not settings.adapts,
         packed_bytes=packed,
+        states_over=processes if strategy == "zero2" or sharded else 1,
+        weights_over=processes if sharded else 1,
+        gathers=strategy == "zero3" and bool(config.ds3_gather_for_generation) and not config.use_vllm,
     )
 
 
@@ -99,15 +107,20 @@ def memory_lines(settings: Settings, longest_prompt: int) -> list[str]:
     shape = shape_of(config, peft)
     memory = estimate(shape, work)
     checkpointed = "with checkpointing" if work.checkpointing else "without checkpointing"
+    divided = "nothing is divided" if work.states_over == 1 else "gradients and optimizer states are divided"
+    if work.weights_over > 1:
+        divided = "weights, gradients and optimizer states are divided"
+    among = f" among {work.states_over}" if work.states_over > 1 else ""
     reference = f" + reference {size(memory.reference)}" if memory.reference else ""
     return [
         f"weights {size(memory.weights)}{reference} + optimizer {size(memory.optimizer)}, and then the larger of",
         f"training: gradients {size(memory.gradients)} + activations {size(memory.activations + memory.cast)} "
         f"({checkpointed}, rough) + head {size(memory.head)}",
         f"sampling: KV cache {size(memory.cache)} of {work.sampled} × {work.tokens:,} tokens"
+        + (f" + weights gathered {size(memory.gathered)}" if memory.gathered else "")
         if work.sampled
         else f"sampling: {vllm_line(settings, shape, work, _device_memory(settings))}",
-        f"about {size(memory.peak)} per process if nothing is sharded{_there(settings, memory.peak)}",
+        f"about {size(memory.peak)} per process, where {divided}{among}{_there(settings, memory.peak)}",
     ]
 
 

@@ -12,6 +12,7 @@ from commands.arguments.settings import Settings
 from commands.terminal.console import say
 from commands.training.problems import Task
 from runs.folder import WHOLE, RunFolder
+from trainers import strategy_of, unlike
 
 # What a run shows, keeps and pushes, but not what it computes.
 BESIDE = {
@@ -31,11 +32,12 @@ def checkpoint_of(run: RunFolder) -> Path | None:
 
 def refusal(run: RunFolder, settings: Settings, task: Task, checkpoint: Path | None) -> str | None:
     """Why the run in a folder cannot go on as it is asked to now; None if it can."""
-    now, other = PartialState().num_processes, "or give another --output_dir for a new run."
-    before = json.loads((checkpoint / WHOLE).read_text()).get("processes", now) if checkpoint else now
-    if before != now:
-        told = f"the run in {run.path} goes on with as many processes as it began with, {before}; found {now}."
-        return f"{told} Start as many, {other}"
+    other = "or give another --output_dir for a new run."
+    mark = json.loads((checkpoint / WHOLE).read_text()) if checkpoint else {}
+    differs = unlike(mark, PartialState().num_processes, strategy_of(settings.trainer))
+    if differs:
+        told = f"the run in {run.path} goes on with the processes it began with, {differs}."
+        return f"{told} Start it in the same way, {other}"
     if settings.trainer.sync_ref_model and checkpoint:
         told = f"--sync_ref_model keeps a model that no checkpoint holds, so the run in {run.path} cannot go on."
         return f"{told} Give another --output_dir for a new run."

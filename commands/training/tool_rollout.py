@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from accelerate.utils import gather_object
 from trl.models import unwrap_model_for_generation
 
 from errors import UserError
@@ -81,7 +82,11 @@ def tool_rollout(execute: Execute, *, rounds: int = 4, output: int = 400, sample
         limits = Limits(rounds, trainer.args.max_completion_length, output)
         turns = [Turn(ids, tokenizer, limits) for ids in _rendered(prompts, tokenizer, trainer)]
         ends = {*trainer.eos_token_ids, tokenizer.eos_token_id}
-        while open_ones := [turn for turn in turns if turn.dialogue.ended is None]:
+        while any(gather_object([any(turn.dialogue.ended is None for turn in turns)])):
+            open_ones = [turn for turn in turns if turn.dialogue.ended is None]
+            if not open_ones:  # others go on, and where weights are sharded all must sample equally often
+                (sample or from_policy)(trainer, [turns[0].prompt], [1])
+                continue
             rows = [turn.prompt + turn.ids for turn in open_ones]
             sampled = (sample or from_policy)(trainer, rows, [turn.budget for turn in open_ones])
             asking = [(turn, turn.read(ids, ends)) for turn, ids in zip(open_ones, sampled, strict=True)]

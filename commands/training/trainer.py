@@ -25,7 +25,7 @@ from errors import UserError
 from evaluation.sandbox import Sandbox
 from rewards import reward
 from runs.folder import RunFolder
-from trainers import METHODS, Generation, RolloutCallback, RolloutTrainer
+from trainers import METHODS, Generation, RolloutCallback, RolloutTrainer, strategy_of
 
 
 def built_or_refused(settings: Settings, task: Task, run: RunFolder) -> RolloutTrainer:
@@ -41,6 +41,8 @@ def built_or_refused(settings: Settings, task: Task, run: RunFolder) -> RolloutT
     except (ValueError, OSError, ImportError) as error:
         raise UserError(f"the trainer could not be built: {' '.join(str(error).split())}") from error
     disable_progress_bar()  # one for every checkpoint
+    if strategy_of(settings.trainer) not in ("whole", "zero3"):
+        trainer.model.to(trainer.accelerator.device)  # it is sampled from before training, which would bring it there
     arguments, config = settings.arguments, settings.trainer
     if config.log_completions and config.num_completions_to_print is None:
         trainer.num_completions_to_print = 4  # TRL's table beside ours, and not of all

@@ -222,5 +222,5 @@ def test_what_a_checkpoint_cannot_bring_back_is_refused(tmp_path):
         commands.train.main([*again, "--sync_ref_model", "true", "--beta", "0.1"])
     mark = tmp_path / "run" / "checkpoints" / "checkpoint-2" / "complete.json"
     mark.write_text('{"step": 2, "processes": 2}')
-    with pytest.raises(UserError, match="as many processes as it began with, 2; found 1"):
+    with pytest.raises(UserError, match="the processes it began with, 2; found 1"):
         commands.train.main(again)

@@ -112,7 +112,7 @@ def test_a_checkpoint_is_there_in_whole_or_not_at_all(tmp_path, monkeypatch):
         "checkpoint-5",
     ]
     mark = json.loads((tmp_path / "checkpoint-5" / MARK).read_text())
-    assert mark == {"step": 5, "processes": 1}
+    assert mark == {"step": 5, "processes": 1, "strategy": "whole"}
 
 
 def test_only_so_many_checkpoints_are_kept(tmp_path):
