@@ -38,12 +38,12 @@ def require_processes(state: PartialState) -> None:
             )
         return
     parent = psutil.Process().parent()
-    wanted = asked_of_accelerate(parent.cmdline()) if parent else None
-    if wanted is not None and wanted > state.num_processes:
+    asked = asked_of_accelerate(parent.cmdline()) if parent else None
+    if asked is not None and asked > state.num_processes:
         raise UserError(
-            f"accelerate launch was asked for {wanted} processes and started {state.num_processes}, as it always does "
+            f"accelerate launch was asked for {asked} processes and started {state.num_processes}, as it always does "
             "on the CPU (--cpu, or use_cpu in its configuration). For as many on the CPU start torchrun "
-            f"--nproc_per_node {wanted} cli.py … in place of accelerate launch; for one add --num_processes 1."
+            f"--nproc_per_node {asked} cli.py … in place of accelerate launch; for one add --num_processes 1."
         )
 
 

@@ -27,7 +27,16 @@ example: python cli.py push outputs/my-run --to me/my-model --evaluation outputs
 PAGE = ("run.json", "config.yaml", "plots/*.png")
 REPORT = ("evaluation.json", "report.md", "report.json", "report.png")
 # Of no use without the run: what it goes on from, and pickled arguments with the paths of this machine.
-LEFT_HERE = ("README.md", "training_args.bin", "*.pt", "*.pth", "trainer_state.json", "complete.json", ".*")
+LEFT_HERE = (
+    "README.md",
+    "training_args.bin",
+    "*.pt",
+    "*.pth",
+    "trainer_state.json",
+    "complete.json",
+    "merge.json",
+    ".*",
+)
 
 
 def main(argv: Sequence[str]) -> None:

@@ -48,10 +48,9 @@ class RolloutTrainer(PassesTrainer, ResumableTrainer):
         named = zip(self.reward_funcs, self.reward_func_names, strict=True)
         self.reward_funcs = [finite(func, name) for func, name in named]
         self._clock = PhaseClock()
-        if (
-            self.is_fsdp_enabled
-        ):  # or a process whose completions have all ended leaves the others waiting for its shards
-            self.model._is_fsdp_managed_module = True
+        if self.is_fsdp_enabled:
+            # Or a process whose completions have all ended would leave the others waiting for its shards.
+            self.model._is_fsdp_managed_module = True  # type: ignore[union-attr]
 
     def group_advantages(self, rewards: Tensor, lengths: Tensor) -> Tensor | None:
         """The method: advantages of every completion from its group's rewards and lengths.

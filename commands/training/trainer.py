@@ -42,7 +42,8 @@ def built_or_refused(settings: Settings, task: Task, run: RunFolder) -> RolloutT
         raise UserError(f"the trainer could not be built: {' '.join(str(error).split())}") from error
     disable_progress_bar()  # one for every checkpoint
     if strategy_of(settings.trainer) not in ("whole", "zero3"):
-        trainer.model.to(trainer.accelerator.device)  # it is sampled from before training, which would bring it there
+        # It is sampled from before training, which would bring it there.
+        trainer.model.to(trainer.accelerator.device)  # type: ignore[union-attr]
     arguments, config = settings.arguments, settings.trainer
     if config.log_completions and config.num_completions_to_print is None:
         trainer.num_completions_to_print = 4  # TRL's table beside ours, and not of all
@@ -124,7 +125,8 @@ def _adapted(settings: Settings) -> Any:
     the base.
     """
     config = settings.trainer
-    given, config.model_init_kwargs = dict(config.model_init_kwargs or {}), None
+    given: dict[str, Any] = dict(config.model_init_kwargs or {})  # type: ignore[arg-type]
+    config.model_init_kwargs = None
     if config.distributed_state.distributed_type in (DistributedType.MULTI_GPU, DistributedType.DEEPSPEED):
         given["device_map"] = None
     given.setdefault("trust_remote_code", config.trust_remote_code)
