@@ -1,8 +1,8 @@
 """What the pages say can be done: every command is parsed by its own parser, some are run, links and pictures exist.
 
-A page is README.md or any `docs/**/*.md`. A command that calls this project (`cli.py`, `accelerate launch`, a script of
-the tree, `make`, `pip`) and that nothing here can read fails. Other programs (`git`, `vllm serve`, …) are not looked at.
-A code block that begins with a comment which is a file's name, `# my_reward.py`, is that file to its page's commands.
+A page is README.md or any `docs/**/*.md`. A command that calls this project (`cli.py`, `accelerate launch`, a script
+of the tree, `make`, `pip`) and that nothing here can read fails. Other programs (`git`, `vllm serve`, …) are passed
+over. A code block whose first line is a file's name, `# my_reward.py`, is that file to its page's commands.
 """
 
 import argparse
@@ -28,8 +28,9 @@ from trainers import METHODS
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 FENCED = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
+SHELLS = ("bash", "sh", "shell")
 NAMED = re.compile(r"# ([\w-]+\.(?:py|ya?ml))\n")
-QUICK = "--max_steps 1 --eval_problems 0 --per_device_train_batch_size 32".split()
+QUICK = ["--max_steps", "1", "--eval_problems", "0", "--per_device_train_batch_size", "32"]
 
 # Run as printed, with options that make them small. Others are parsed only.
 EXECUTED = {
@@ -66,7 +67,7 @@ def words_of(code):
 
 
 def commands(path):
-    return [words for code in blocks(path, "bash", "sh", "shell") for words in words_of(code) if words]
+    return [words for code in blocks(path, *SHELLS) for words in words_of(code) if words]
 
 
 class Parsed(Exception):
@@ -79,7 +80,7 @@ def parsed_only():
     real = argparse.ArgumentParser.parse_known_args
 
     def parse(self, *args, **kwargs):
-        known, rest = real(self, *args, **kwargs)
+        _, rest = real(self, *args, **kwargs)
         assert not rest, f"no option {rest[0]}"
         raise Parsed
 
@@ -92,8 +93,8 @@ def read_train(argv):
 
     with contextlib.ExitStack() as stack:
         if "--use_vllm" in argv:  # of a machine with a GPU and vLLM
-            stack.enter_context(mock.patch.object(arguments, "_machine_defaults", lambda: {"bf16": False}))
-            stack.enter_context(mock.patch.object(arguments, "check_installed", lambda settings: None))
+            stack.enter_context(mock.patch.object(arguments, "_machine_defaults", return_value={"bf16": False}))
+            stack.enter_context(mock.patch.object(arguments, "check_installed"))
         arguments.parse([word for word in argv if word not in ("--dry-run", "--dry_run", "--print-config")])
 
 
@@ -135,7 +136,7 @@ READERS = {
 
 def read_ours(argv):
     """The words behind `cli.py`."""
-    assert argv and argv[0] in cli.COMMANDS, f"cli.py has no command {argv[:1]}"
+    assert argv[:1] in [[name] for name in cli.COMMANDS], f"cli.py has no command {argv[:1]}"
     assert argv[0] in READERS, f"tests/test_docs.py has no reader of the command {argv[0]}: add one to READERS"
     if not {"--help", "--help-all", "-h"} & set(argv):
         READERS[argv[0]](argv[1:])
@@ -175,9 +176,9 @@ def read_script(path, argv):
     """A script of the tree, up to where its own parser is done."""
     assert (ROOT / path).is_file(), f"no script {path}"
     folders = [str((ROOT / path).parent), str(ROOT)]
-    with mock.patch.object(sys, "argv", [path, *argv]), mock.patch.object(sys, "path", [*folders, *sys.path]):
-        with parsed_only():
-            runpy.run_path(str(ROOT / path), run_name="__main__")
+    asked, found = mock.patch.object(sys, "argv", [path, *argv]), mock.patch.object(sys, "path", [*folders, *sys.path])
+    with asked, found, parsed_only():
+        runpy.run_path(str(ROOT / path), run_name="__main__")
 
 
 def read_command(words):
@@ -197,6 +198,14 @@ def read_command(words):
         for i, word in enumerate(words):
             if re.fullmatch(r"(benchmarks|experiments|embedded)/\w+\.py", word):
                 return read_script(word, words[i + 1 :])
+
+
+def read_all(code):
+    for words in filter(None, words_of(code)):
+        try:
+            read_command(words)
+        except (Exception, SystemExit) as error:
+            raise AssertionError(f"`{shlex.join(words)}` cannot be run as printed: {error}") from error
 
 
 @pytest.fixture
@@ -220,11 +229,8 @@ def write_files(page, folder):
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_every_command_is_understood(page, folder):
     write_files(page, folder)
-    for words in commands(page):
-        try:
-            read_command(words)
-        except (Exception, SystemExit) as error:
-            pytest.fail(f"{page_id(page)}: `{shlex.join(words)}` cannot be run as printed: {error}")
+    for code in blocks(page, *SHELLS):
+        read_all(code)
 
 
 @pytest.mark.parametrize(
@@ -246,9 +252,8 @@ def test_every_command_is_understood(page, folder):
     ],
 )
 def test_a_wrong_command_is_found(line, folder):
-    with pytest.raises((Exception, SystemExit)):
-        for words in words_of(line):
-            read_command(words)
+    with pytest.raises(AssertionError, match="cannot be run as printed"):
+        read_all(line)
 
 
 def test_what_is_to_be_run_is_on_a_page():
@@ -313,7 +318,7 @@ THEIRS = ("vllm.md", "scaling.md")  # which name options of other programs
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name not in THEIRS], ids=page_id)
 def test_every_flag_in_a_sentence_is_known(page):
     known = {name for _, config in METHODS.values() for name in config.__dataclass_fields__}
-    known |= {*TrainArguments.__dataclass_fields__, *ModelConfig.__dataclass_fields__, "help-all", "quiet"}
+    known |= {*TrainArguments.__dataclass_fields__, *ModelConfig.__dataclass_fields__, "help-all", "quiet", "config"}
     for path in [*ROOT.glob("commands/**/*.py"), *ROOT.glob("benchmarks/*.py"), *ROOT.glob("trainers/*.py")]:
         known |= set(re.findall(r'"--([\w-]+)"', path.read_text()))
     flags = set(re.findall(r"(?<![\w-])--(\w[\w-]+)", FENCED.sub("", page.read_text())))
