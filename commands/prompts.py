@@ -62,25 +62,30 @@ class ModelFiles:
             config = AutoConfig.from_pretrained(self.name, **arguments)
         return getattr(config.get_text_config(), "max_position_embeddings", None)
 
-    def check_context(self, prompts: Sequence[Any], tokenizer: Any, completion: int, option: str) -> None:
-        """Hold prompt and completion to the positions that the model knows.
+    def check_context(
+        self, prompts: Sequence[Any], tokenizer: Any, completion: int, option: str, window: int | None = None
+    ) -> None:
+        """Hold prompt and completion to the positions that the model knows, and to vLLM's where it holds fewer.
 
         Args:
             prompts: Messages or texts.
             tokenizer: The model's.
             completion: Longest, in tokens.
             option: That sets it.
+            window: Tokens that vLLM holds; None for all positions.
 
         Raises:
             UserError: The longest does not fit.
         """
-        positions = self.positions()
+        positions, whose = self.positions(), "the model's"
+        if window is not None and (positions is None or window < positions):
+            positions, whose = window, "vLLM's (--vllm_max_model_length, or --max-model-len of its server)"
         longest = max(prompt_length(prompt, tokenizer) for prompt in prompts)
         if positions is not None and longest + completion > positions:
             way_out = [f"{option} to {positions - longest}"] if longest < positions else []
             way_out += [f"--max_prompt_length to {positions - completion}"] if completion < positions else []
             raise UserError(
-                f"the longest prompt ({longest} tokens) and {option} {completion} do not fit the model's "
+                f"the longest prompt ({longest} tokens) and {option} {completion} do not fit {whose} "
                 f"{positions} positions. Lower {' or '.join(way_out) or option}."
             )
 

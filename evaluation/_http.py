@@ -2,12 +2,15 @@
 
 import http.client
 import json
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from typing_extensions import override
+
+Answer = TypeVar("Answer")
 
 MOST_TOLD = 500
 """Characters of a server's complaint that are passed on."""
@@ -70,3 +73,30 @@ def ask_json(
         raise RefusedError(error.code, told[:MOST_TOLD], error.headers.get("Retry-After") or "") from error
     except http.client.HTTPException as error:  # an answer that breaks off
         raise OSError(f"the answer broke off ({type(error).__name__})") from error
+
+
+def within(seconds: float, ask: Callable[[], Answer]) -> Answer:
+    """What `ask` returns or raises, where that takes so long at most; a timeout of each wait does not bound the whole.
+
+    Looking up a name has no timeout of its own, and a server may send a byte now and then for ever.
+
+    Raises:
+        TimeoutError: It took longer. It goes on in a thread that keeps no process alive.
+    """
+    answer: list[Answer] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            answer.append(ask())
+        except BaseException as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if failure:
+        raise failure[0]
+    if not answer:
+        raise TimeoutError(f"no whole answer within {seconds:g} s")
+    return answer[0]

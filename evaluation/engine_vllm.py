@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import repeat
 from typing import Any
 
 from errors import UserError
 from evaluation._http import ask_json
 from evaluation.sampling import Completion, Request, Sampling, prompt_ids
+from evaluation.vllm_server import answered, plain_url, served_models
+from evaluation.vllm_version import require_vllm
 
 AT_ONCE = 256
 """Requests that vLLM gets at once; it schedules them itself."""
@@ -23,7 +26,7 @@ class VLLMEngine:
         settings: Of `vllm.LLM`: revision, dtype, …
 
     Raises:
-        UserError: vLLM is not installed.
+        UserError: vLLM is not installed, or another than TRL works with.
     """
 
     repeatable = (
@@ -32,13 +35,9 @@ class VLLMEngine:
     )
 
     def __init__(self, model: str, tokenizer: Any, batch_size: int = AT_ONCE, **settings: Any):
-        try:
-            import vllm
-        except ImportError as error:
-            raise UserError(
-                "--engine vllm needs the package vllm, which is not installed. Install it, leave --engine out, or "
-                "start a server elsewhere and name it with --server."
-            ) from error
+        require_vllm("--engine vllm", "leave it out, or start a server elsewhere and name it with --server")
+        import vllm
+
         self.batch_size, self._tokenizer = batch_size, tokenizer
         self._vllm, self._llm = vllm, vllm.LLM(model=model, **settings)
 
@@ -81,15 +80,11 @@ class ServerEngine:
     """Seconds that one completion may take."""
 
     def __init__(self, url: str, model: str, tokenizer: Any, batch_size: int = AT_ONCE):
-        self._url, self._model, self.batch_size = url.rstrip("/").removesuffix("/v1"), model, batch_size
+        self._url, self._model, self.batch_size = plain_url(url), model, batch_size
         self._tokenizer = tokenizer
-        try:
-            served = [entry["id"] for entry in ask_json(f"{self._url}/v1/models", timeout=20)["data"]]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"--server {url} must be a running vLLM server (vllm serve {model}): {error}. Start it, or leave "
-                "--server out."
-            ) from error
+        told = f"--server {url} must be a running vLLM server (vllm serve {model})"
+        way_out = "Start it, or leave --server out."
+        served = [entry["id"] for entry in answered(told, way_out, partial(served_models, self._url))]
         if model not in served:
             raise UserError(f"--server {url} serves {', '.join(served)}; found --model {model}. Name one of these.")
 

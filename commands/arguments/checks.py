@@ -9,6 +9,7 @@ from typing import Any
 
 from commands.arguments.settings import Settings
 from errors import UserError, some_of
+from evaluation.vllm_version import require_vllm
 from runs.folder import WHOLE
 
 # name: (lowest, highest, whether the lowest itself is allowed)
@@ -33,6 +34,12 @@ BOUNDS: dict[str, tuple[float, float, bool]] = {
     "learning_rate": (0, 1, True),
     "temperature": (0, math.inf, False),
     "top_p": (0, 1, False),
+    "vllm_gpu_memory_utilization": (0, 1, False),
+    "vllm_tensor_parallel_size": (1, math.inf, True),
+    "vllm_max_model_length": (1, math.inf, True),
+    "vllm_server_port": (1, 65535, True),
+    "vllm_group_port": (1, 65535, True),
+    "vllm_importance_sampling_clip_max": (0, math.inf, False),
     "epsilon": (0, math.inf, True),
     "beta": (0, math.inf, True),
 }
@@ -84,11 +91,12 @@ def check_installed(settings: Settings) -> None:
         UserError: What to install or add.
     """
     config, model = settings.trainer, settings.model
-    for option, package in (("use_vllm", "vllm"), ("use_liger_kernel", "liger_kernel")):
-        if getattr(config, option, False) and importlib.util.find_spec(package) is None:
-            raise UserError(
-                f"--{option} needs the package {package}, which is not installed. Leave it out, or add it."
-            )
+    if config.use_vllm:
+        require_vllm("--use_vllm")
+    if config.use_liger_kernel and importlib.util.find_spec("liger_kernel") is None:
+        raise UserError(
+            "--use_liger_kernel needs the package liger_kernel, which is not installed. Leave it out, or add it."
+        )
     for option in ("load_in_4bit", "load_in_8bit"):
         if getattr(model, option) and not model.use_peft:
             raise UserError(f"--{option} freezes the weights, so something else must be trained: add --use_peft.")

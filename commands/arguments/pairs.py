@@ -1,7 +1,21 @@
 """Options that do not go together, or have no effect without another one: refused before anything is loaded."""
 
+from typing import Any
+
 from commands.arguments.settings import Settings
-from errors import UserError, some_of
+from errors import UserError, did_you_mean, some_of
+
+CHOICES = {  # where TRL's type is any text
+    "vllm_mode": ("colocate", "server"),
+    "vllm_importance_sampling_mode": ("token_truncate", "token_mask", "sequence_truncate", "sequence_mask"),
+}
+ITS_OWN = {  # options of vLLM in the training process, and of a server
+    "vllm_gpu_memory_utilization": "--gpu-memory-utilization",
+    "vllm_tensor_parallel_size": "--tensor-parallel-size",
+    "vllm_max_model_length": "--max-model-len",
+    "vllm_enable_sleep_mode": "--enable-sleep-mode",
+    "vllm_model_impl": "--model-impl",
+}
 
 
 def check_pairs(settings: Settings) -> None:
@@ -23,7 +37,48 @@ def check_pairs(settings: Settings) -> None:
         raise UserError("--use_vllm needs a GPU, and this run is on the CPU; leave it out.")
     _refuse_idle(settings, "vllm_", "use_vllm", True)
     _refuse_idle(settings, "vllm_server_", "vllm_mode", "server")
+    _refuse_idle(settings, "vllm_group_", "vllm_mode", "server")
     _refuse_idle(settings, "lora_", "use_peft", True)
+    if config.use_vllm:
+        _check_vllm(settings)
+        settings.notes += truncation_notes(config)
+
+
+def _check_vllm(settings: Settings) -> None:
+    """Refuse what TRL would find out with the weights loaded, or at the first step."""
+    config = settings.trainer
+    for name, known in CHOICES.items():
+        if getattr(config, name) not in known:
+            met = repr(getattr(config, name))
+            raise UserError(f"--{name} is one of {', '.join(known)}; found {met}.{did_you_mean(met, known)}")
+    if config.vllm_mode == "server":
+        idle = [name for name in ITS_OWN if _asked(settings, name)]
+        if idle:
+            raise UserError(
+                f"--{idle[0]} has no effect with --vllm_mode server: give {ITS_OWN[idle[0]]} to the server itself, "
+                "and leave it out here."
+            )
+        return
+    size, processes = config.vllm_tensor_parallel_size, config.world_size
+    if processes % size:
+        raise UserError(
+            f"--vllm_tensor_parallel_size must divide the number of processes, {processes}, which share their GPUs "
+            f"with vLLM; found {size}. Name {some_of([n for n in range(1, processes + 1) if not processes % n])}."
+        )
+
+
+def truncation_notes(config: Any) -> list[str]:
+    """What to know where vLLM samples from other probabilities than those that training computes."""
+    neutral = {"top_p": (1.0,), "top_k": (0, -1), "min_p": (None, 0.0), "repetition_penalty": (1.0,)}
+    cut = [
+        f"--{name} {getattr(config, name)}" for name, values in neutral.items() if getattr(config, name) not in values
+    ]
+    if not cut or not config.vllm_importance_sampling_correction:
+        return []
+    return [
+        f"warning: with {' '.join(cut)} vLLM samples from other probabilities than are",
+        "trained: importance ratios leave 1, over a long answer by far (docs/vllm.md)",
+    ]
 
 
 def _refuse_idle(settings: Settings, prefix: str, switch: str, needed: bool | str) -> None:

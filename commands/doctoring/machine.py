@@ -4,7 +4,6 @@ import platform
 import re
 import shutil
 import tomllib
-import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -13,6 +12,9 @@ from packaging.specifiers import SpecifierSet
 
 from commands.doctoring.finding import Finding
 from errors import UserError
+from evaluation import vllm_version
+from evaluation.vllm_version import INSTALL as ITS_INSTALL
+from evaluation.vllm_version import named, supported
 
 ROOT = Path(__file__).parents[2]
 INSTALL = "Install the tested versions: pip install -c constraints.txt -e ."
@@ -74,18 +76,14 @@ def devices() -> list[Finding]:
 
 def vllm() -> list[Finding]:
     """Whether vLLM is there, in a version that TRL works with."""
-    found = _version("vllm")
+    found, known = vllm_version.installed(), f"TRL {_version('trl')} works with {named(supported())}"
     if found is None:
-        return [Finding("note", "not installed", "Only --use_vllm and --engine vllm need it")]
-    from trl.import_utils import is_vllm_available
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        is_vllm_available()
-    told = [str(warning.message).split(". ")[0] for warning in caught if "vLLM versions" in str(warning.message)]
-    if told:
-        return [Finding("problem", f"{found}; {told[0]}", "Install one of these, or leave --use_vllm out")]
-    return [Finding("ok", found)]
+        return [
+            Finding("note", f"not installed; {known}", f"Only --use_vllm and --engine vllm need it: {ITS_INSTALL}")
+        ]
+    if not supported().contains(found, prereleases=True):
+        return [Finding("problem", f"{found}; {known}", f"{ITS_INSTALL}, or leave --use_vllm and --engine vllm out")]
+    return [Finding("ok", f"{found}; {known}")]
 
 
 def sandbox() -> list[Finding]:

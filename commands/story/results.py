@@ -30,32 +30,36 @@ def results(record: dict[str, Any]) -> RenderableType | None:
 
 
 def flips(path: Path, each: int) -> list[RenderableType]:
-    """How many held-out problems changed sides, and some of both kinds.
+    """How many held-out problems changed sides, and what was written before and after: what is wrong now comes first.
 
     Args:
         path: `held_out.jsonl`.
         each: Problems shown of each kind.
     """
     rows = [row for row in read_jsonl(path) if row.get("before") and row.get("after")]
-    learned: list[dict[str, Any]] = []
-    lost: list[dict[str, Any]] = []
-    for row in rows:
-        was, now = (row[when].get("correct", 0) > 0.5 for when in ("before", "after"))
-        if was != now:
-            (learned if now else lost).append(row)
     if not rows:
         return []
-    parts: list[RenderableType] = [
-        Text(f"of {len(rows)} problems {len(learned)} went from wrong to right, {len(lost)} from right to wrong")
-    ]
-    for mark, style, members in (("✗→✓", RIGHT, learned), ("✓→✗", WRONG, lost)):
+    kinds: dict[tuple[bool, bool], list[dict[str, Any]]] = {(True, False): [], (False, False): [], (False, True): []}
+    for row in rows:
+        was, now = (row[when].get("correct", 0) > 0.5 for when in ("before", "after"))
+        kinds.setdefault((was, now), []).append(row)
+    lost, never, learned = (len(members) for members in list(kinds.values())[:3])
+    told = f"{learned} went from wrong to right, {lost} from right to wrong, {never} are wrong as before"
+    parts: list[RenderableType] = [Text(f"of {len(rows)} problems {told}")]
+    for (was, now), members in list(kinds.items())[:3]:
+        mark = f"{'✓' if was else '✗'}→{'✓' if now else '✗'}"
         for row in members[:each]:
-            answers = [last_boxed(str(row[when].get("text", ""))) for when in ("before", "after")]
-            before, after = ("no boxed answer" if answer is None else brief(answer) for answer in answers)
-            told = f"gold {brief(row.get('answer', '–'))}; before {before}, after {after}"
+            parts += [Text(), Text.assemble((mark, f"bold {RIGHT if now else WRONG}"), *_answers(row))]
+            parts.append(Elided(str(row.get("problem", "")), 2, 1, margin="│ "))
             parts += [
-                Text(),
-                Text.assemble((mark, f"bold {style}"), " ", told),
-                Elided(str(row.get("problem", "")), 2, 1, margin="│ "),
+                Elided(f"{when}: {row[when]['text']}", 2, 1, margin="│ ")
+                for when in ("before", "after")
+                if row[when].get("text")
             ]
     return parts
+
+
+def _answers(row: dict[str, Any]) -> tuple[str]:
+    answers = [last_boxed(str(row[when].get("text", ""))) for when in ("before", "after")]
+    before, after = ("no boxed answer" if answer is None else brief(answer) for answer in answers)
+    return (f" gold {brief(row.get('answer', '–'))}; before {before}, after {after}",)

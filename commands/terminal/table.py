@@ -86,6 +86,7 @@ COLUMNS = (
     Column("entropy", "entr", 4, _entropy, always=True),
     Column("clip_ratio/region_mean", "clip", 4, _small_share, always=True),
     Column("kl", "KL", 5, _divergence),
+    Column("sampling/importance_sampling_ratio/mean", "IS", 4, _fixed),
     Column("time/generate", "gen", 4, _fixed, "seconds/step"),
     Column("time/reward", "rew", 4, _fixed, "seconds/step"),
     Column("time/train", "train", 5, _fixed, "seconds/step"),

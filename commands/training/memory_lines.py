@@ -83,7 +83,8 @@ def memory_lines(settings: Settings, longest_prompt: int) -> list[str]:
         trust_remote_code=settings.trainer.trust_remote_code,
     )
     work = work_of(settings, longest_prompt)
-    memory = estimate(shape_of(config, get_peft_config(settings.model)), work)
+    shape = shape_of(config, get_peft_config(settings.model))
+    memory = estimate(shape, work)
     checkpointed = "with checkpointing" if work.checkpointing else "without checkpointing"
     reference = f" + reference {size(memory.reference)}" if memory.reference else ""
     return [
@@ -92,19 +93,50 @@ def memory_lines(settings: Settings, longest_prompt: int) -> list[str]:
         f"({checkpointed}, rough) + head {size(memory.head)}",
         f"sampling: KV cache {size(memory.cache)} of {work.sampled} × {work.tokens:,} tokens"
         if work.sampled
-        else "sampling: by vLLM, which takes its own",
+        else f"sampling: {vllm_line(settings, shape, work, _device_memory(settings))}",
         f"about {size(memory.peak)} per process if nothing is sharded{_there(settings, memory.peak)}",
     ]
 
 
+def vllm_line(settings: Settings, shape: Shape, work: Work, total: int | None) -> str:
+    """What vLLM takes of each device that trains.
+
+    Args:
+        settings: Of the run.
+        shape: The model's.
+        work: With the longest prompt and completion.
+        total: Bytes of a device; None where there is none to ask.
+    """
+    config = settings.trainer
+    if config.vllm_mode == "server":
+        return "by vLLM's server, which has devices of its own"
+    share, parts = config.vllm_gpu_memory_utilization, config.vllm_tensor_parallel_size
+    taken = f"by vLLM, which takes {share:.0%} of each device (--vllm_gpu_memory_utilization)"
+    if total is None:
+        return taken
+    weights, token = shape.weights * 2 / parts, 2 * shape.layers * shape.keys * 2 / parts  # in 16 bits
+    room = int(max(0, share * total - weights) // (token * work.tokens))
+    told = f"{taken}, {size(share * total)}: weights {size(weights)}, and at most {room:,} × {work.tokens:,} tokens"
+    return told if room else f"{told}: too little, raise it"
+
+
+def _device_memory(settings: Settings) -> int | None:
+    """Of the first accelerator, in bytes."""
+    if settings.trainer.use_cpu or not torch.cuda.is_available():
+        return None
+    return torch.cuda.get_device_properties(0).total_memory
+
+
 def _there(settings: Settings, needed: float) -> str:
     """What the device has, beside what is needed."""
-    if settings.trainer.use_cpu or not torch.cuda.is_available():
+    total, config = _device_memory(settings), settings.trainer
+    if total is None:
         return ""
-    total = torch.cuda.get_device_properties(0).total_memory
-    if needed <= 0.9 * total:
-        return f"; the device has {size(total)}"
+    shared = config.use_vllm and config.vllm_mode == "colocate" and not config.vllm_enable_sleep_mode
+    if needed <= (0.9 - (config.vllm_gpu_memory_utilization if shared else 0)) * total:
+        return f"; the device has {size(total)}{', with vLLM' if shared else ''}"
     return (
-        f"; the device has {size(total)}: likely too little. Lower --per_device_train_batch_size or "
-        "--max_completion_length, keep --gradient_checkpointing, use --optim adamw_8bit or --use_peft"
+        f"; the device has {size(total)}{', with vLLM' if shared else ''}: likely too little. Lower "
+        "--per_device_train_batch_size or --max_completion_length, keep --gradient_checkpointing, use --optim "
+        "adamw_8bit or --use_peft"
     )

@@ -12,6 +12,7 @@ from commands.arguments.settings import Settings
 from commands.prompts import ModelFiles, say_block, worded
 from commands.terminal.console import say
 from commands.training.example import example_lines
+from commands.training.vllm_server import vllm_window
 from data import Problems, load_problems
 from errors import UserError, some_of
 from rewards import golds_are_parsable, reward
@@ -40,9 +41,10 @@ def prepare(settings: Settings) -> Task:
     """Load, map, check and word the problems; says what was done.
 
     Raises:
-        UserError, DataError: Anything about model name, data or batch arithmetic that cannot work.
+        UserError, DataError: Anything about model name, vLLM's server, data or batch arithmetic that cannot work.
     """
     arguments, files = settings.arguments, model_files(settings)
+    window = vllm_window(settings)
     tokenizer = files.tokenizer()
     problems = _load(settings, "data", arguments.dataset_name, arguments.dataset_split, arguments.max_problems)
     if not any(problems.dataset["answer"]):
@@ -53,7 +55,7 @@ def prepare(settings: Settings) -> Task:
     if held_out is not None:
         held_out = _worded(settings, held_out, tokenizer)
     prompts = [*train["prompt"], *(held_out["prompt"] if held_out is not None else [])]
-    files.check_context(prompts, tokenizer, settings.max_new_tokens, "--max_completion_length")
+    files.check_context(prompts, tokenizer, settings.max_new_tokens, "--max_completion_length", window)
     plan = check_batch(settings.trainer, len(train))
     say_block("example", example_lines(train[0], tokenizer))
     say_block("batch", plan.lines())

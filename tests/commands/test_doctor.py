@@ -1,7 +1,6 @@
 """`cli.py doctor` line by line, each with what would make it complain; and how a command ends that meets a defect."""
 
 import http.server
-import importlib
 import json
 import os
 import shutil
@@ -20,6 +19,7 @@ import commands.doctoring.hub as hub
 import commands.doctoring.machine as machine
 from commands.doctoring.finding import Finding
 from errors import UserError
+from evaluation import vllm_version
 
 ROOT = Path(__file__).parents[2]
 SECRET = "hf_thisIsASecretThatMustNotBeShown"
@@ -79,15 +79,13 @@ def test_versions_are_held_to_what_the_project_asks_for(package, found, state, t
     assert (state, told, machine.INSTALL) in findings
 
 
-def test_a_vllm_that_trl_does_not_know_is_a_problem(monkeypatch):
-    real = machine._version
-    monkeypatch.setattr(machine, "_version", lambda name: "0.1.0" if name == "vllm" else real(name))
-    module = importlib.import_module("trl.import_utils")
-    monkeypatch.setattr(module, "_is_package_available", lambda *_, **__: (True, "0.1.0"))
+@pytest.mark.parametrize(("found", "state"), [("0.1.0", "problem"), ("0.30.0+cu129", "ok"), (None, "note")])
+def test_vllms_version_is_held_to_trls_range(found, state, monkeypatch):
+    monkeypatch.setattr(vllm_version, "installed", lambda: found)
     (finding,) = machine.vllm()
-    assert finding.state == "problem"
-    assert "supports vLLM versions from" in finding.found
-    assert "0.1.0" in finding.found
+    assert finding.state == state
+    assert f"{found or 'not installed'}; TRL 1.16" in finding.found
+    assert finding.found.endswith("works with >=0.22.0, <=0.31.0")
 
 
 def test_answers_that_are_graded_wrongly_are_named(monkeypatch):

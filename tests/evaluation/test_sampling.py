@@ -1,6 +1,7 @@
 """Samples drawn by seeds of their own: the right distribution, whatever is drawn beside them."""
 
 import json
+import socket
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 import embedded
 from data import render_prompt
 from errors import UserError
+from evaluation import vllm_server, vllm_version
 from evaluation._seeded import SeededChoice
 from evaluation.engine_transformers import TransformersEngine
 from evaluation.engine_vllm import ServerEngine, VLLMEngine
@@ -149,6 +151,7 @@ def test_the_offline_engine_gives_vllm_tokens_and_seeds(monkeypatch, tiny_tokeni
                 for prompt, one in zip(prompts, parameters, strict=True)
             ]
 
+    monkeypatch.setattr(vllm_version, "installed", lambda: "0.30.0")
     monkeypatch.setitem(sys.modules, "vllm", SimpleNamespace(LLM=LLM, SamplingParams=lambda **k: SimpleNamespace(**k)))
     made = VLLMEngine("m", tiny_tokenizer, dtype="auto").complete(
         [Request("ab", 4), Request("c", 5)], Sampling(9, 1.0)
@@ -157,7 +160,21 @@ def test_the_offline_engine_gives_vllm_tokens_and_seeds(monkeypatch, tiny_tokeni
     assert made == [Completion("4", lengths[0], False), Completion("5", lengths[1], False)]
 
 
-def test_without_vllm_the_way_out_is_told(monkeypatch, tiny_tokenizer):
-    monkeypatch.setitem(sys.modules, "vllm", None)
-    with pytest.raises(UserError, match="needs the package vllm"):
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (None, r"needs the package vllm.*Install it \(pip install -c constraints.txt -e '.\[vllm\]'\).*--server"),
+        ("0.33.0", r"TRL 1\.16\.0 works with, >=0\.22\.0, <=0\.31\.0; found 0\.33\.0.*--server"),
+    ],
+)
+def test_without_a_vllm_that_fits_the_way_out_is_told(found, told, monkeypatch, tiny_tokenizer):
+    monkeypatch.setattr(vllm_version, "installed", lambda: found)
+    with pytest.raises(UserError, match=told):
         VLLMEngine("m", tiny_tokenizer)
+
+
+def test_a_server_that_says_nothing_is_not_waited_for(monkeypatch, tiny_tokenizer):
+    assert vllm_server.SECONDS < 25
+    monkeypatch.setattr(vllm_server, "SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(UserError, match="no whole answer within"):
+        ServerEngine(f"http://127.0.0.1:{silent.getsockname()[1]}", "served", tiny_tokenizer)
