@@ -136,6 +136,8 @@ READERS = {
 
 def read_ours(argv):
     """The words behind `cli.py`."""
+    if argv == ["--help"]:
+        return
     assert argv[:1] in [[name] for name in cli.COMMANDS], f"cli.py has no command {argv[:1]}"
     assert argv[0] in READERS, f"tests/test_docs.py has no reader of the command {argv[0]}: add one to READERS"
     if not {"--help", "--help-all", "-h"} & set(argv):
@@ -324,3 +326,14 @@ def test_every_flag_in_a_sentence_is_known(page):
     flags = set(re.findall(r"(?<![\w-])--(\w[\w-]+)", FENCED.sub("", page.read_text())))
     unknown = {flag for flag in flags if not {flag, flag.replace("_", "-"), flag.replace("-", "_")} & known}
     assert not unknown, f"{page_id(page)} speaks of options that nothing has: {unknown}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_files_and_tests_that_are_named_are_there(page):
+    text = FENCED.sub("", page.read_text())
+    tops = "|".join(path.name for path in ROOT.iterdir() if path.is_dir() and path.name != "outputs")
+    for name in re.findall(rf"`((?:{tops})/[\w./-]+)(?:`|,| )", text):
+        assert (ROOT / name).exists(), f"{page_id(page)}: there is no {name}"
+    tests = "".join(path.read_text() for path in ROOT.glob("tests/**/test_*.py"))
+    for name in re.findall(r"`(test_\w+)`", text):
+        assert f"def {name}(" in tests, f"{page_id(page)}: there is no {name}"
