@@ -332,7 +332,7 @@ def test_every_flag_in_a_sentence_is_known(page):
 def test_files_and_tests_that_are_named_are_there(page):
     text = FENCED.sub("", page.read_text())
     tops = "|".join(path.name for path in ROOT.iterdir() if path.is_dir() and path.name != "outputs")
-    for name in re.findall(rf"`((?:{tops})/[\w./-]+)(?:`|,| )", text):
+    for name in re.findall(rf"`((?:{tops})/[\w./-]+\.(?:py|yaml|jsonl))\b", text):
         assert (ROOT / name).exists(), f"{page_id(page)}: there is no {name}"
     tests = "".join(path.read_text() for path in ROOT.glob("tests/**/test_*.py"))
     for name in re.findall(r"`(test_\w+)`", text):
