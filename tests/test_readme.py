@@ -1,10 +1,9 @@
-"""What the README says is so: its method works as printed, its files and flags exist."""
+"""What the README says is so: its method works as printed, its files exist."""
 
 import re
 from pathlib import Path
 
 import pytest
-from trl import ModelConfig
 
 import embedded
 from tests.trainers.runs import build
@@ -57,20 +56,3 @@ def test_recipes_and_method_files_are_there():
 def test_every_method_is_in_the_table():
     rows = re.findall(r"^\| `(\w+)` \|", README.split("## The methods")[1], re.MULTILINE)
     assert rows == list(METHODS)
-
-
-def test_every_flag_is_known():
-    from commands.arguments.settings import TrainArguments
-    from commands.evaluating.arguments import parser as evaluate_parser
-    from commands.extracting.arguments import parser as extract_parser
-    from commands.filtering.arguments import parser as filter_parser
-    from commands.selecting.arguments import parser as select_parser
-
-    known = {name for _, config in METHODS.values() for name in config.__dataclass_fields__}
-    known |= set(TrainArguments.__dataclass_fields__) | set(ModelConfig.__dataclass_fields__)
-    known |= {"config", "group_size", "help", "help-all", "print-config", "dry-run", "debug"}
-    for parser in (filter_parser(), extract_parser(), select_parser(), evaluate_parser()):
-        known |= {name[2:] for name in parser._option_string_actions}
-    flags = set(re.findall(r"--(\w[\w-]+)", README))
-    flags -= {"seeds", "step", "wrong", "gold", "text"}  # of a benchmark, of `show` and of `verdict`
-    assert flags <= known, flags - known
