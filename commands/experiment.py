@@ -113,6 +113,7 @@ def _tell(results: Results, options: Namespace, argv: Sequence[str]) -> None:
         table.add_column(header(results)[i], justify="right" if i else "left", no_wrap=bool(i))
     for cells in rows(results):
         table.add_row(*(cells[i] for i in narrow))
-    told = (textwrap.indent(textwrap.fill(one.replace("**", ""), 96), "  ") for one in findings(results))
-    terminal().print("", table, "", *map(Text, told), "", sep="\n")
+    console = terminal()
+    told = (textwrap.fill(one.replace("**", ""), console.width, subsequent_indent="  ") for one in findings(results))
+    console.print("", table, "", *map(Text, told), "", sep="\n")
     say(f"page      {path}")

@@ -4,7 +4,7 @@ import math
 from random import Random
 from typing import Any
 
-from rewards._completions import text_of
+from rewards import text_of
 
 
 def one(completions: list[Any], **_: Any) -> list[float]:

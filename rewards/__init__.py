@@ -10,6 +10,7 @@ To add one: a function in a file of its own and a line in `REWARDS`, or, without
 
 from collections.abc import Callable
 
+from rewards._completions import text_of
 from rewards._named import named_reward
 from rewards._verdicts import Report
 from rewards._verifier import (
@@ -45,6 +46,7 @@ def reward(name: str) -> Callable[..., list[float | None]]:
 __all__ = [
     "REWARDS",
     "reward",
+    "text_of",
     "verify",
     "verify_report",
     "gold_is_parsable",

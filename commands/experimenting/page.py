@@ -23,6 +23,8 @@ def _sentence(arm: str, against: str, measure: str, found: SeededDifference) -> 
     mean, low, high = (f"{scale * value:{form}}" for value in (found.mean, found.low, found.high))
     interval = f"{mean} {unit}, 95 % interval [{low}, {high}]".replace(" ,", ",")
     name = TITLES.get(measure, measure)
+    if found.mean == found.standard_error == 0.0:
+        return f"**{arm}** against {against}: the same {name}, problem by problem and seed by seed."
     if not found.is_clear:
         return f"**{arm}** against {against}: no difference in {name} that could be told from noise ({interval})."
     p = "p < 0.0001" if found.p < 1e-4 else f"p = {found.p:.2g}"
