@@ -8,30 +8,35 @@ import datasets
 from accelerate.utils import gather_object
 
 from evaluation.engine_transformers import TransformersEngine
-from evaluation.sampling import Request, Sampling
+from evaluation.sampling import Completion, Request, Sampling
+from evaluation.sandbox import Sandbox
 from evaluation.statistics import Difference, mean_at_n, paired_difference
+from evaluation.tool_engine import ToolEngine
 from rewards import verify
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One greedy completion per problem, in the order of the data set."""
+    """One greedy completion per problem, in the order of the data set; `programs` counts what was run, if it could."""
 
     correct: list[float]
     lengths: list[int]
     truncated: list[bool]
     texts: list[str]
+    programs: list[int] | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """One record per problem."""
-        columns = zip(self.correct, self.lengths, self.truncated, self.texts, strict=True)
-        return [{"correct": c, "length": n, "truncated": t, "text": text} for c, n, t, text in columns]
+        columns = {"correct": self.correct, "length": self.lengths, "truncated": self.truncated, "text": self.texts}
+        if self.programs is not None:
+            columns["programs"] = self.programs
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def summary(self) -> dict[str, float]:
         """Means with standard errors, as written to `run.json`."""
         accuracy, accuracy_se = mean_at_n([[c] for c in self.correct])
         length, length_se = mean_at_n([[n] for n in self.lengths])
-        return {
+        summary = {
             "problems": len(self.correct),
             "accuracy": accuracy,
             "accuracy_se": accuracy_se,
@@ -39,6 +44,9 @@ class Measurement:
             "mean_length_se": length_se,
             "truncated": sum(self.truncated) / len(self.truncated),
         }
+        if self.programs is not None:
+            summary["with_code"] = sum(count > 0 for count in self.programs) / len(self.programs)
+        return summary
 
 
 def measure(
@@ -51,6 +59,8 @@ def measure(
     batch_size: int = 64,
     share: tuple[int, int] = (0, 1),
     progress: Callable[[int], object] = lambda done: None,
+    sandbox: Sandbox | None = None,
+    rounds: int = 4,
 ) -> Measurement:
     """Solve problems greedily and score them with the reward that training uses.
 
@@ -63,20 +73,37 @@ def measure(
         batch_size: Problems at once.
         share: (rank, processes); each process solves every `processes`-th problem and all get the whole result.
         progress: Called with the number of problems just finished on this process.
+        sandbox: The model may run Python there; None for a model without.
+        rounds: Programs per problem, at most.
     """
     rank, processes = share
     mine = range(rank, len(prompts), processes)
-    engine = TransformersEngine(model, tokenizer, batch_size)
-    completions = engine.complete([Request(prompts[i]) for i in mine], Sampling(max_new_tokens), progress)
+    engine, requests = TransformersEngine(model, tokenizer, batch_size), [Request(prompts[i]) for i in mine]
+    if sandbox is None:
+        completions = engine.complete(requests, Sampling(max_new_tokens), progress)
+    else:
+        tools = ToolEngine(engine, tokenizer, sandbox, rounds=rounds)
+        completions = _in_batches(tools, requests, Sampling(max_new_tokens), progress)
     answers = problems["answer"]
     verdicts = verify([answers[i] for i in mine], [completion.text for completion in completions])
     rows = [
-        (i, verdict or 0.0, completion.length, completion.truncated, completion.text)
+        (i, verdict or 0.0, completion.length, completion.truncated, completion.transcript or completion.text, calls)
         for i, verdict, completion in zip(mine, verdicts, completions, strict=True)
+        for calls in [len(completion.calls)]
     ]
     gathered = sorted(gather_object(rows))
-    _, correct, lengths, truncated, texts = (list(column) for column in zip(*gathered, strict=True))
-    return Measurement(correct, lengths, truncated, texts)
+    _, correct, lengths, truncated, texts, programs = (list(column) for column in zip(*gathered, strict=True))
+    return Measurement(correct, lengths, truncated, texts, None if sandbox is None else programs)
+
+
+def _in_batches(
+    engine: ToolEngine, requests: Sequence[Request], sampling: Sampling, progress: Callable[[int], object]
+) -> list[Completion]:
+    completions: list[Completion] = []
+    for start in range(0, len(requests), engine.batch_size):
+        completions += engine.complete(requests[start : start + engine.batch_size], sampling)
+        progress(len(completions) - start)
+    return completions
 
 
 def compare(before: Measurement, after: Measurement) -> dict[str, Difference]:

@@ -29,18 +29,32 @@ def _sentence(arm: str, against: str, measure: str, found: SeededDifference) -> 
 def header(results: Results) -> list[str]:
     """Titles of the table's columns."""
     metrics = [metric.replace("clip_ratio/region_mean", "clipped") for metric in results.experiment.metrics]
-    return ["", "accuracy (sd)", "difference", "by seed", "length (sd)", "difference", *metrics, "training"]
+    metrics = [metric.removeprefix("rewards/").removesuffix("/mean") for metric in metrics]
+    ran = ["ran Python (sd)"] if _any_code(results) else []
+    return ["", "accuracy (sd)", "difference", "by seed", "length (sd)", "difference", *ran, *metrics, "training"]
+
+
+def _any_code(results: Results) -> bool:
+    return any(results.with_code(arm) for arm in results.experiment.arms)
+
+
+def _ran(results: Results, arm: Arm, when: str) -> list[str]:
+    if not _any_code(results):
+        return []
+    share = results.with_code(arm, when)
+    return ["" if share is None else share.told(unit=" %")]
 
 
 def rows(results: Results) -> list[list[str]]:
     """Cells of the table: the untrained model, then the arms."""
-    first = results.experiment.arms[0]
-    untrained = [f"{results.spread(first, name, 'before').mean:.1f}{MEASURES[name][2]}" for name in MEASURES]
+    untrained = [_untrained(results, name, arm) for name, arm in results.starts().items()]
+    return [*untrained, *(_row(results, arm) for arm in results.experiment.arms)]
+
+
+def _untrained(results: Results, name: str, arm: Arm) -> list[str]:
+    accuracy, length = (f"{results.spread(arm, m, 'before').mean:.1f}{MEASURES[m][2]}" for m in MEASURES)
     blank = [""] * (len(results.experiment.metrics) + 1)
-    return [
-        ["untrained", untrained[0], "", "", untrained[1], "", *blank],
-        *(_row(results, arm) for arm in results.experiment.arms),
-    ]
+    return [name, accuracy, "", "", length, "", *_ran(results, arm, "before"), *blank]
 
 
 def _row(results: Results, arm: Arm) -> list[str]:
@@ -53,6 +67,7 @@ def _row(results: Results, arm: Arm) -> list[str]:
         if measure == "accuracy":
             cells.append(", ".join(f"{scale * value:+.1f}" for value in found.by_seed) if found else "")
     late = [results.late(arm, metric) for metric in results.experiment.metrics]
+    cells += _ran(results, arm, "after")
     return [*cells, *("–" if one is None else one.told(".4f") for one in late), f"{results.seconds(arm):.0f} s"]
 
 

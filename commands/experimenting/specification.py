@@ -20,7 +20,7 @@ class Arm:
 
     Attributes:
         name: As tables and plots have it.
-        settings: Lines of a recipe; `{folder}` and `{seed}` in them are the run's.
+        settings: Lines of a recipe; `{folder}` and `{seed}` in them are the run's, `{runs}` the folder of all runs.
         first: Commands that are run before, from the clone's folder: a script and its words.
     """
 
@@ -38,7 +38,7 @@ class Arm:
         """The words of `cli.py train` behind `train`, and those of each command before it."""
 
         def fill(text: str) -> str:
-            return text.replace("{folder}", str(folder)).replace("{seed}", str(seed))
+            return text.replace("{folder}", str(folder)).replace("{runs}", str(folder.parent)).replace("{seed}", str(seed))
 
         words = [word for name, value in self.settings.items() for word in _flag(name, value)]
         return [fill(word) for word in words], [[fill(word) for word in line.split()] for line in self.first]
