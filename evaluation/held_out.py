@@ -14,6 +14,9 @@ from evaluation.statistics import Difference, mean_at_n, paired_difference
 from evaluation.tool_engine import ToolEngine
 from rewards import verify
 
+ROUNDS = 4
+"""Programs per problem at most, as in training."""
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -60,7 +63,6 @@ def measure(
     share: tuple[int, int] = (0, 1),
     progress: Callable[[int], object] = lambda done: None,
     sandbox: Sandbox | None = None,
-    rounds: int = 4,
 ) -> Measurement:
     """Solve problems greedily and score them with the reward that training uses.
 
@@ -74,34 +76,34 @@ def measure(
         share: (rank, processes); each process solves every `processes`-th problem and all get the whole result.
         progress: Called with the number of problems just finished on this process.
         sandbox: The model may run Python there; None for a model without.
-        rounds: Programs per problem, at most.
     """
     rank, processes = share
     mine = range(rank, len(prompts), processes)
-    engine, requests = TransformersEngine(model, tokenizer, batch_size), [Request(prompts[i]) for i in mine]
-    if sandbox is None:
-        completions = engine.complete(requests, Sampling(max_new_tokens), progress)
-    else:
-        tools = ToolEngine(engine, tokenizer, sandbox, rounds=rounds)
-        completions = _in_batches(tools, requests, Sampling(max_new_tokens), progress)
+    engine = TransformersEngine(model, tokenizer, batch_size)
+    completions = _complete(engine, [Request(prompts[i]) for i in mine], Sampling(max_new_tokens), progress, sandbox)
     answers = problems["answer"]
-    verdicts = verify([answers[i] for i in mine], [completion.text for completion in completions])
+    verdicts = verify([answers[i] for i in mine], [made.text for made in completions])
     rows = [
-        (i, verdict or 0.0, completion.length, completion.truncated, completion.transcript or completion.text, calls)
-        for i, verdict, completion in zip(mine, verdicts, completions, strict=True)
-        for calls in [len(completion.calls)]
+        (i, verdict or 0.0, made.length, made.truncated, made.transcript or made.text, len(made.calls))
+        for i, verdict, made in zip(mine, verdicts, completions, strict=True)
     ]
     gathered = sorted(gather_object(rows))
-    _, correct, lengths, truncated, texts, programs = (list(column) for column in zip(*gathered, strict=True))
-    return Measurement(correct, lengths, truncated, texts, None if sandbox is None else programs)
+    _, *columns, programs = (list(column) for column in zip(*gathered, strict=True))
+    return Measurement(*columns, None if sandbox is None else programs)
 
 
-def _in_batches(
-    engine: ToolEngine, requests: Sequence[Request], sampling: Sampling, progress: Callable[[int], object]
+def _complete(
+    engine: TransformersEngine,
+    requests: Sequence[Request],
+    sampling: Sampling,
+    progress: Callable[[int], object],
+    sandbox: Sandbox | None,
 ) -> list[Completion]:
-    completions: list[Completion] = []
+    if sandbox is None:
+        return engine.complete(requests, sampling, progress)
+    tools, completions = ToolEngine(engine, engine.tokenizer, sandbox, rounds=ROUNDS), list[Completion]()
     for start in range(0, len(requests), engine.batch_size):
-        completions += engine.complete(requests[start : start + engine.batch_size], sampling)
+        completions += tools.complete(requests[start : start + engine.batch_size], sampling)
         progress(len(completions) - start)
     return completions
 
