@@ -1,12 +1,12 @@
 """The start of the experiment `tools`: its corpus is what the tool loop executes, and its splits are apart."""
 
-import json
 import re
 import sys
 from random import Random
 
 import pytest
 from safetensors.torch import load_file
+from tokenizers import Tokenizer
 
 from boxed import last_boxed
 from embedded import MODEL
@@ -73,10 +73,13 @@ def made(tmp_path_factory):
 
 
 def test_two_steps_change_the_weights_and_nothing_else(made):
-    for name in ("tokenizer.json", "chat_template.jinja"):
+    for name in ("config.json", "generation_config.json", "chat_template.jinja"):
         assert (made / "model" / name).read_bytes() == (MODEL / name).read_bytes()
-    old, new = (json.loads((folder / "config.json").read_text()) for folder in (MODEL, made / "model"))
-    assert old == new
+    old, new = (Tokenizer.from_file(str(folder / "tokenizer.json")) for folder in (MODEL, made / "model"))
+    texts = [
+        text for turns, text in map(tool_user.answered, [Random(2)] * 200) for text in (turns[0]["content"], text)
+    ]
+    assert [old.encode(text).ids for text in texts] == [new.encode(text).ids for text in texts]
     old, new = (load_file(folder / "model.safetensors") for folder in (MODEL, made / "model"))
     assert {name: (w.shape, w.dtype) for name, w in old.items()} == {n: (w.shape, w.dtype) for n, w in new.items()}
     moved = max((new[name] - old[name]).abs().max().item() for name in old)
