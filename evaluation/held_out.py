@@ -88,8 +88,8 @@ def measure(
         for i, verdict, made in zip(mine, verdicts, completions, strict=True)
     ]
     gathered = sorted(gather_object(rows))
-    _, *columns, programs = (list(column) for column in zip(*gathered, strict=True))
-    return Measurement(*columns, None if sandbox is None else programs)
+    _, correct, lengths, truncated, texts, programs = (list(column) for column in zip(*gathered, strict=True))
+    return Measurement(correct, lengths, truncated, texts, None if sandbox is None else programs)
 
 
 def _complete(
