@@ -21,6 +21,7 @@ from commands.experimenting.specification import Experiment, read_experiment, sh
 from commands.terminal.console import say
 from commands.terminal.output import QUIET, terminal
 from errors import UserError
+from evaluation.sandbox import Sandbox
 from runs.folder import write_whole
 
 ABOUT = """\
@@ -41,8 +42,10 @@ def main(argv: Sequence[str]) -> None:
     """
     options, also = _parse(argv)
     experiment = read_experiment(options.name, also)
-    for arm in experiment.arms:
-        parse_training(arm.filled(Path("."), 0)[0])  # refused now, not after the runs before it
+    asked = [parse_training(arm.filled(Path("."), 0)[0]) for arm in experiment.arms]
+    if any(settings.arguments.tools == "python" for settings in asked):
+        with Sandbox():  # refused now, not after the runs before it
+            pass
     runs = options.output_dir / "runs"
     cells = [Cell(arm, seed, runs) for seed in options.seeds for arm in experiment.arms]
     say(f"question  {experiment.question}")

@@ -24,7 +24,7 @@ from commands.training.readiness import check_ready
 from commands.training.results import report
 from commands.training.run import choose_folder, claimed, open_record, recorded
 from commands.training.stop import Stop
-from commands.training.trainer import built_or_refused, keep_secrets
+from commands.training.trainer import built_or_refused, keep_secrets, walled_in
 from data import render_prompt
 from evaluation.held_out import Measurement, measure
 from rewards import keep_offenders
@@ -147,7 +147,7 @@ def _described(trainer: RolloutTrainer) -> str:
 
 
 def _measure(settings: Settings, trainer: RolloutTrainer, task: Task, when: str) -> Measurement | None:
-    """Greedy completions of the held-out problems by the model as it is now."""
+    """Greedy completions of the held-out problems by the model as it is now, with Python where training has it."""
     if task.held_out is None:
         return None
     args, accelerator = trainer.args, trainer.accelerator
@@ -169,4 +169,5 @@ def _measure(settings: Settings, trainer: RolloutTrainer, task: Task, when: str)
             batch_size=args.per_device_eval_batch_size,
             share=(accelerator.process_index, accelerator.num_processes),
             progress=lambda done: bar.update(done * accelerator.num_processes),
+            sandbox=walled_in() if settings.arguments.tools == "python" else None,
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
@@ -84,18 +84,23 @@ def build_model(tokenizer: PreTrainedTokenizerFast) -> Qwen2ForCausalLM:
     return model
 
 
-def batches(
-    tokenizer: PreTrainedTokenizerFast, rng: Random, steps: int
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yields ids and labels (B, T) of fresh examples; labels are -100 outside the completion.
+Draw = Callable[[Random, float], tuple[list[dict[str, str]], str]]
+"""An example, the turns of its prompt and its solution, for a share of training that is done."""
 
-    Sums emerge late and everything rests on them, so most examples are drills at first, and few at the end.
-    """
+
+def drill_or_example(rng: Random, done: float) -> tuple[list[dict[str, str]], str]:
+    """Returns an example; sums emerge late and all rests on them, so most are drills at first, and few at the end."""
+    return drill(rng) if rng.random() < 0.65 - 0.45 * done else example(rng)
+
+
+def batches(
+    tokenizer: PreTrainedTokenizerFast, rng: Random, steps: int, draw: Draw = drill_or_example
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yields ids and labels (B, T) of fresh examples; labels are -100 outside the completion."""
     pool: list[list[tuple[list[int], list[int]]]] = []
     for step in range(steps):
         if not pool:
-            drills = 0.65 - 0.45 * step / steps
-            pairs = [drill(rng) if rng.random() < drills else example(rng) for _ in range(POOL)]
+            pairs = [draw(rng, step / steps) for _ in range(POOL)]
             prompts = [tokenizer.apply_chat_template(p, tokenize=False, add_generation_prompt=True) for p, _ in pairs]
             asked = tokenizer(prompts, add_special_tokens=False)["input_ids"]
             told = tokenizer([solution for _, solution in pairs], add_special_tokens=False)["input_ids"]
@@ -117,12 +122,14 @@ def _collate(rows: list[tuple[list[int], list[int]]], pad: int) -> tuple[torch.T
     return ids, labels
 
 
-def warm_start(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, rng: Random, steps: int) -> None:
+def warm_start(
+    model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, rng: Random, steps: int, draw: Draw = drill_or_example
+) -> None:
     """Trains the model on the corpus, with a cosine schedule, and rounds its weights to bfloat16."""
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     model.train()
     running = 0.0
-    for step, (ids, labels) in enumerate(batches(tokenizer, rng, steps)):
+    for step, (ids, labels) in enumerate(batches(tokenizer, rng, steps, draw)):
         rate = min(1, (step + 1) / WARM_UP) * (0.02 + 0.49 * (1 + math.cos(math.pi * step / steps)))
         optimizer.param_groups[0]["lr"] = LEARNING_RATE * rate
         targets = labels[:, 1:]

@@ -9,30 +9,38 @@ import datasets
 from accelerate.utils import gather_object
 
 from evaluation.engine_transformers import TransformersEngine
-from evaluation.sampling import Request, Sampling
+from evaluation.sampling import Completion, Request, Sampling
+from evaluation.sandbox import Sandbox
 from evaluation.statistics import Difference, mean_at_n, paired_difference
+from evaluation.tool_engine import ToolEngine
 from rewards import verify
+
+ROUNDS = 4
+"""Programs per problem at most, as in training."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One greedy completion per problem, in the order of the data set."""
+    """One greedy completion per problem, in the order of the data set; `programs` counts what was run, if it could."""
 
     correct: list[float]
     lengths: list[int]
     truncated: list[bool]
     texts: list[str]
+    programs: list[int] | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """One record per problem."""
-        columns = zip(self.correct, self.lengths, self.truncated, self.texts, strict=True)
-        return [{"correct": c, "length": n, "truncated": t, "text": text} for c, n, t, text in columns]
+        columns = {"correct": self.correct, "length": self.lengths, "truncated": self.truncated, "text": self.texts}
+        if self.programs is not None:
+            columns["programs"] = self.programs
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def summary(self) -> dict[str, float]:
         """Means with standard errors, as written to `run.json`."""
         accuracy, accuracy_se = mean_at_n([[c] for c in self.correct])
         length, length_se = mean_at_n([[n] for n in self.lengths])
-        return {
+        summary = {
             "problems": len(self.correct),
             "accuracy": accuracy,
             "accuracy_se": accuracy_se,
@@ -40,6 +48,9 @@ class Measurement:
             "mean_length_se": length_se,
             "truncated": sum(self.truncated) / len(self.truncated),
         }
+        if self.programs is not None:
+            summary["with_code"] = sum(count > 0 for count in self.programs) / len(self.programs)
+        return summary
 
 
 def measure(
@@ -52,6 +63,7 @@ def measure(
     batch_size: int = 64,
     share: tuple[int, int] = (0, 1),
     progress: Callable[[int], object] = lambda done: None,
+    sandbox: Sandbox | None = None,
 ) -> Measurement:
     """Solve problems greedily and score them with the reward that training uses.
 
@@ -64,21 +76,38 @@ def measure(
         batch_size: Problems at once.
         share: (rank, processes); each process solves every `processes`-th problem and all get the whole result.
         progress: Called with the number of problems just finished on this process.
+        sandbox: The model may run Python there; None for a model without.
     """
     rank, processes = share
     # Equally many for each, some of them twice: where weights are sharded, all must generate equally often.
     mine = [place % len(prompts) for place in range(rank, processes * ceil(len(prompts) / processes), processes)]
     engine = TransformersEngine(model, tokenizer, batch_size)
-    completions = engine.complete([Request(prompts[i]) for i in mine], Sampling(max_new_tokens), progress)
+    completions = _complete(engine, [Request(prompts[i]) for i in mine], Sampling(max_new_tokens), progress, sandbox)
     answers = problems["answer"]
-    verdicts = verify([answers[i] for i in mine], [completion.text for completion in completions])
+    verdicts = verify([answers[i] for i in mine], [made.text for made in completions])
     rows = [
-        (i, verdict or 0.0, completion.length, completion.truncated, completion.text)
-        for i, verdict, completion in zip(mine, verdicts, completions, strict=True)
+        (i, verdict or 0.0, made.length, made.truncated, made.transcript or made.text, len(made.calls))
+        for i, verdict, made in zip(mine, verdicts, completions, strict=True)
     ]
     gathered = sorted({row[0]: row for row in gather_object(rows)}.values())
-    _, correct, lengths, truncated, texts = (list(column) for column in zip(*gathered, strict=True))
-    return Measurement(correct, lengths, truncated, texts)
+    _, correct, lengths, truncated, texts, programs = (list(column) for column in zip(*gathered, strict=True))
+    return Measurement(correct, lengths, truncated, texts, None if sandbox is None else programs)
+
+
+def _complete(
+    engine: TransformersEngine,
+    requests: Sequence[Request],
+    sampling: Sampling,
+    progress: Callable[[int], object],
+    sandbox: Sandbox | None,
+) -> list[Completion]:
+    if sandbox is None:
+        return engine.complete(requests, sampling, progress)
+    tools, completions = ToolEngine(engine, engine.tokenizer, sandbox, rounds=ROUNDS), list[Completion]()
+    for start in range(0, len(requests), engine.batch_size):
+        completions += tools.complete(requests[start : start + engine.batch_size], sampling)
+        progress(len(completions) - start)
+    return completions
 
 
 def compare(before: Measurement, after: Measurement) -> dict[str, Difference]:

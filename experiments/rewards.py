@@ -20,3 +20,8 @@ def cauchy(completions: list[Any], trainer_state: Any, **_: Any) -> list[float]:
     step = trainer_state.global_step
     draws = (Random(f"{step} {i} {text_of(each)}").random() for i, each in enumerate(completions))
     return [math.tan(math.pi * (draw - 0.5)) for draw in draws]
+
+
+def program(completions: list[Any], **_: Any) -> list[float]:
+    """Whether a program was written, run or not; of weight 0 it is a curve alone."""
+    return [float("```python" in text_of(each)) for each in completions]

@@ -24,6 +24,11 @@ TITLES = {
 """What training metrics are called on the page."""
 
 
+def title_of(metric: str) -> str:
+    """The name of a measure or training metric on the page; that of a reward is its own."""
+    return TITLES.get(metric, metric.removeprefix("rewards/").removesuffix("/mean"))
+
+
 @dataclass(frozen=True)
 class Spread:
     """A mean over seeds and their standard deviation."""
@@ -76,6 +81,21 @@ class Results:
         """A held-out measure over seeds, scaled."""
         scale = MEASURES[measure][1]
         return Spread.of([scale * fmean(values) for values in self.held_out(arm, measure, when)])
+
+    def starts(self) -> dict[str, Arm]:
+        """What is measured before training, by its name: one for all arms, or each its own where tools differ."""
+        arms, seen = self.experiment.arms, [self._before(arm) for arm in self.experiment.arms]
+        if all(before == seen[0] for before in seen):
+            return {"untrained": arms[0]}
+        return {f"untrained, {arm.name}": arm for i, arm in enumerate(arms) if seen[i] not in seen[:i]}
+
+    def _before(self, arm: Arm) -> list[list[list[float]]]:
+        return [self.held_out(arm, measure, "before") for measure in MEASURES]
+
+    def with_code(self, arm: Arm, when: str = "after") -> Spread | None:
+        """Per cent of the held-out problems for which a program was run; None where none could be."""
+        shares = [self.records[cell.folder.path.name].get(when, {}).get("with_code") for cell in self.of(arm)]
+        return None if None in shares else Spread.of([100 * share for share in shares])
 
     def late(self, arm: Arm, metric: str) -> list[list[float]]:
         """(seeds, 1), mean of a training metric over the last quarter of the steps; NaN where not logged."""

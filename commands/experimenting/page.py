@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands.experimenting.measure import MEASURES, TITLES, Results, Spread
+from commands.experimenting.measure import MEASURES, Results, Spread, title_of
 from commands.experimenting.specification import Arm
 from evaluation.over_seeds import SeededDifference
 
@@ -22,7 +22,7 @@ def _sentence(arm: str, against: str, measure: str, found: SeededDifference) -> 
     form = "+.1f" if unit else "+.3g"
     mean, low, high = (f"{scale * value:{form}}" for value in (found.mean, found.low, found.high))
     interval = f"{mean} {unit}, 95 % interval [{low}, {high}]".replace(" ,", ",")
-    name = TITLES.get(measure, measure)
+    name = title_of(measure)
     if found.mean == found.standard_error == 0.0:
         return f"**{arm}** against {against}: the same {name}, problem by problem and seed by seed."
     if not found.is_clear:
@@ -33,19 +33,32 @@ def _sentence(arm: str, against: str, measure: str, found: SeededDifference) -> 
 
 def header(results: Results) -> list[str]:
     """Titles of the table's columns."""
-    metrics = [f"{TITLES.get(metric, metric)} (sd)" for metric in results.experiment.metrics]
-    return ["", "accuracy (sd)", "difference", "by seed", "length (sd)", "difference", *metrics, "training"]
+    metrics = [f"{title_of(metric)} (sd)" for metric in results.experiment.metrics]
+    ran = ["ran Python (sd)"] if _any_code(results) else []
+    return ["", "accuracy (sd)", "difference", "by seed", "length (sd)", "difference", *ran, *metrics, "training"]
+
+
+def _any_code(results: Results) -> bool:
+    return any(results.with_code(arm) for arm in results.experiment.arms)
+
+
+def _ran(results: Results, arm: Arm, when: str) -> list[str]:
+    if not _any_code(results):
+        return []
+    share = results.with_code(arm, when)
+    return ["" if share is None else share.told(unit=" %")]
 
 
 def rows(results: Results) -> list[list[str]]:
     """Cells of the table: the untrained model, then the arms."""
-    first = results.experiment.arms[0]
-    untrained = [f"{results.spread(first, name, 'before').mean:.1f}{MEASURES[name][2]}" for name in MEASURES]
+    untrained = [_untrained(results, name, arm) for name, arm in results.starts().items()]
+    return [*untrained, *(_row(results, arm) for arm in results.experiment.arms)]
+
+
+def _untrained(results: Results, name: str, arm: Arm) -> list[str]:
+    accuracy, length = (f"{results.spread(arm, m, 'before').mean:.1f}{MEASURES[m][2]}" for m in MEASURES)
     blank = [""] * (len(results.experiment.metrics) + 1)
-    return [
-        ["untrained", untrained[0], "", "", untrained[1], "", *blank],
-        *(_row(results, arm) for arm in results.experiment.arms),
-    ]
+    return [name, accuracy, "", "", length, "", *_ran(results, arm, "before"), *blank]
 
 
 def _row(results: Results, arm: Arm) -> list[str]:
@@ -57,6 +70,7 @@ def _row(results: Results, arm: Arm) -> list[str]:
         cells.append(_interval(found, scale) if found else "")
         if measure == "accuracy":
             cells.append(", ".join(f"{scale * value:+.1f}" for value in found.by_seed) if found else "")
+    cells += _ran(results, arm, "after")
     late = [Spread.of([mean for (mean,) in results.late(arm, metric)]) for metric in results.experiment.metrics]
     return [*cells, *(one.told(".3g") for one in late), f"{results.seconds(arm):.0f} s"]
 

@@ -72,9 +72,9 @@ def _frontier(results: Results, path: Path) -> Path:
     """Held-out accuracy against length: seeds as small marks, their means as large ones; where training began."""
     figure = Figure(figsize=(6.4, 4.0), layout="constrained", facecolor="white")
     axes = figure.subplots()
-    first = results.experiment.arms[0]
-    start = [results.spread(first, name, "before").mean for name in ("length", "accuracy")]
-    axes.plot(*start, "x", color=INK, markersize=8, label="untrained")
+    for (name, arm), marker in zip(results.starts().items(), "x+1234", strict=False):
+        start = [results.spread(arm, measure, "before").mean for measure in ("length", "accuracy")]
+        axes.plot(*start, marker, color=INK, markersize=8, label=name, linestyle="none")
     for arm, (colour, _), marker in zip(results.experiment.arms, STYLES, "osD^vP", strict=False):
         seeds = [
             [scale * sum(values) / len(values) for values in results.held_out(arm, name)]

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ class Arm:
 
     Attributes:
         name: As tables and plots have it.
-        settings: Lines of a recipe; `{folder}` and `{seed}` in them are the run's.
+        settings: Lines of a recipe; `{folder}` and `{seed}` in them are the run's, `{runs}` the folder of all runs.
         first: Commands that are run before, from the clone's folder: a script and its words.
     """
 
@@ -36,9 +37,10 @@ class Arm:
 
     def filled(self, folder: Path, seed: int) -> tuple[list[str], list[list[str]]]:
         """The words of `cli.py train` behind `train`, and those of each command before it."""
+        places = {"{folder}": folder, "{runs}": folder.parent, "{seed}": seed}
 
         def fill(text: str) -> str:
-            return text.replace("{folder}", str(folder)).replace("{seed}", str(seed))
+            return reduce(lambda done, place: done.replace(place, str(places[place])), places, text)
 
         words = [word for name, value in self.settings.items() for word in _flag(name, value)]
         return [fill(word) for word in words], [[fill(word) for word in line.split()] for line in self.first]

@@ -52,5 +52,6 @@ def _say_results(found: dict[str, Any]) -> None:
     say(f"{'':14}{'before':>16}{'after':>16}{'change, 95 % interval':>30}")
     for row in measured_rows(found):
         say(f"{row.name:14}{row.before:>16}{row.after:>16}{row.change:>30}")
-    if not math.isclose(after["truncated"], 0):
-        say(f"{'cut off':14}{before['truncated']:>16.1%}{after['truncated']:>16.1%}")
+    for title, name in (("cut off", "truncated"), ("ran Python", "with_code")):
+        if not math.isclose(after.get(name, 0), 0):
+            say(f"{title:14}{before[name]:>16.1%}{after[name]:>16.1%}")

@@ -1,6 +1,7 @@
 """The method's trainer, with what a person sees and what is written while it works."""
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def _build(settings: Settings, task: Task) -> RolloutTrainer:
         processing_class=task.tokenizer,
         peft_config=get_peft_config(model),
         quantization_config=None if goes_on else get_quantization_config(model),
-        rollout_func=_python() if settings.arguments.tools == "python" else None,
+        rollout_func=tool_rollout(walled_in().map) if settings.arguments.tools == "python" else None,
     )
 
 
@@ -141,12 +142,13 @@ def _adapted(settings: Settings) -> Any:
         ) from error
 
 
-def _python() -> Any:
-    """A rollout in which the model may run Python; says how that is walled in.
+@cache
+def walled_in() -> Sandbox:
+    """Where the model's Python runs, in training and when it is measured; says how it is walled in.
 
     Raises:
         UserError: It cannot be walled in here.
     """
     sandbox = Sandbox()
     say(f"sandbox   {sandbox.describe()}")
-    return tool_rollout(sandbox.map)
+    return sandbox

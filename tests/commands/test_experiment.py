@@ -1,5 +1,6 @@
 """An experiment: read, run once and side by side, stopped and continued, and told by its own numbers."""
 
+import json
 import os
 import signal
 import threading
@@ -12,11 +13,13 @@ from commands import experiment
 from commands.arguments import parse
 from commands.experimenting import runs
 from commands.experimenting.measure import Results
-from commands.experimenting.page import findings, page
+from commands.experimenting.page import findings, header, page, rows
 from commands.experimenting.picture import draw
 from commands.experimenting.runs import Cell, make
 from commands.experimenting.specification import Arm, read_experiment, shipped
 from errors import UserError
+from runs.folder import write_whole
+from runs.records import append_jsonl
 
 # Stands in for training: writes what a run writes, to the folder that it is told.
 TRAIN = """
@@ -78,6 +81,20 @@ def test_equal_arms_share_their_runs_and_others_do_not():
     assert read_experiment("methods", {"max_steps": "3"}).arms[0].mark != by_name["GRPO"].mark
 
 
+def test_a_start_is_shared_by_the_arms_of_a_seed():
+    without, python = (each.filled(Path("/x/runs/one"), 7) for each in read_experiment("tools", {}).arms)
+    assert without[1] == python[1] == [["experiments/tool_user.py", "--seed", "7", "--out", "/x/runs/tool-user-7"]]
+    assert {"/x/runs/tool-user-7/model", "/x/runs/tool-user-7/train.jsonl"} <= {*without[0]} & {*python[0]}
+
+
+def test_where_python_cannot_be_walled_in_nothing_is_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(experiment, "_run", lambda *_: pytest.fail("it has begun"))
+    monkeypatch.setattr("evaluation._sandbox.ladder.rungs", lambda unsafe: ())
+    with pytest.raises(UserError, match="walled"):
+        experiment.main(["tools"])
+
+
 def test_what_is_there_is_left_alone(tmp_path, stand_in):
     cells = [Cell(arm(f"{right}", right=right), seed, tmp_path / "runs") for right in (5, 9) for seed in (1, 2)]
     assert len(run(cells)) == 4
@@ -123,6 +140,31 @@ def test_the_page_says_what_the_runs_say(tmp_path, stand_in):
     text = page(results, "python cli.py experiment clipping", pictures)
     assert "| high | 80.0 % (5.0) | +50.0 [" in text
     assert all(f"({path.name})" in text and path.stat().st_size > 10_000 for path in pictures)
+
+
+def test_a_start_that_tools_measure_otherwise_is_told_for_each(tmp_path):
+    def record(cell, before, with_code):
+        cell.folder.path.mkdir(parents=True)
+        rows = [
+            {"before": {"correct": i < before, "length": 9}, "after": {"correct": 1, "length": 9}} for i in range(4)
+        ]
+        append_jsonl(cell.folder.held_out, rows)
+        code = {} if with_code is None else {"with_code": with_code}
+        write_whole(cell.folder.run, json.dumps({"before": code, "after": code and {"with_code": 1.0}}))
+
+    asked = read_experiment("tools", {})
+    cells = [Cell(each, seed, tmp_path) for each in asked.arms for seed in (1, 2)]
+    for cell in cells:
+        python = cell.arm.settings["tools"] == "python"
+        record(cell, 2 if python else 1, 0.2 + 0.2 * cell.seed if python else None)
+    results = Results(asked, cells)
+    assert header(results)[6:] == ["ran Python (sd)", "program", "training"]
+    assert [row[:2] + row[6:7] for row in rows(results)] == [
+        ["untrained, without tools", "25.0 %", ""],
+        ["untrained, with Python", "50.0 %", "50.0 % (14.1)"],
+        ["without tools", "100.0 % (0.0)", ""],
+        ["with Python", "100.0 % (0.0)", "100.0 % (0.0)"],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ import pytest
 import torch
 from datasets import Dataset
 
+from evaluation import held_out
 from evaluation.engine_transformers import TransformersEngine
 from evaluation.held_out import compare, measure
 from evaluation.sampling import Completion, Request, Sampling
+from evaluation.sandbox import Result
 
 
 def complete(model, tokenizer, prompts, *, max_new_tokens, batch_size=64, **progress):
@@ -112,3 +114,44 @@ def test_processes_share_the_problems_in_equal_parts(tiny_model, tiny_tokenizer)
     halves = [measure(tiny_model, tiny_tokenizer, problems, PROMPTS, share=(rank, 2), **settings) for rank in (0, 1)]
     for half, places in zip(halves, ([0, 2, 4], [0, 1, 3]), strict=True):
         assert half.texts == [whole.texts[place] for place in places]
+
+
+class Interpreter:
+    """A sandbox that prints 42 whatever is run."""
+
+    def map(self, codes):
+        return [Result("42\n", None) for _ in codes]
+
+
+class Scripted:
+    """An engine for prompts that are what the model writes, but for its second turn."""
+
+    repeatable, batch_size = "yes", 2
+
+    def __init__(self, _, tokenizer, __):
+        self.tokenizer = tokenizer
+
+    def complete(self, requests, sampling, progress=lambda done: None):
+        assert len(requests) <= self.batch_size or not sampling.stop
+        progress(len(requests))
+        turns = ["\\boxed{42}" if "```output\n" in r.prompt else r.prompt for r in requests]
+        return [Completion(text, 3, truncated=False) for text in turns]
+
+
+PROGRAM = "```python\nprint(6*7)\n```\n```output"
+WRITTEN = [PROGRAM, "\\boxed{41}", PROGRAM, "\\boxed{42}", PROGRAM]
+
+
+def test_what_may_run_python_in_training_may_run_it_when_measured(tiny_tokenizer, monkeypatch):
+    monkeypatch.setattr(held_out, "TransformersEngine", Scripted)
+    problems, done = Dataset.from_dict({"answer": ["42", "42", "42", "42", "7"]}), []
+    tools = {"sandbox": Interpreter(), "batch_size": 2, "progress": done.append}
+    found = measure(None, tiny_tokenizer, problems, WRITTEN, max_new_tokens=400, **tools)
+    assert found.correct == [1, 0, 1, 1, 0], "the answer is the box of the second turn"
+    assert found.texts[0] == f"{PROGRAM}\n42\n```\n\\boxed{{42}}"
+    assert [row["programs"] for row in found.rows()] == [1, 0, 1, 0, 1]
+    assert found.summary()["with_code"] == 0.6
+    assert sum(done) == 5
+    without = measure(None, tiny_tokenizer, problems, WRITTEN, max_new_tokens=400)
+    assert without.correct == [0, 0, 0, 1, 0]
+    assert "with_code" not in without.summary()
