@@ -249,7 +249,7 @@ def test_every_command_is_understood(page, folder):
         "make train METOD=lpro",
         "pip install -c none.txt -e .",
         "pip install -e '.[none]'",
-        "python benchmarks/learning.py --sedes 1",
+        "python benchmarks/scaling.py --sedes 1",
         "cd elsewhere && python cli.py doctor --now",
     ],
 )

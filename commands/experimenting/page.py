@@ -107,7 +107,7 @@ def _how(results: Results, command: str) -> str:
     arms = "\n".join(f"| {arm.name} | `{' '.join(_asked(arm))}` |" for arm in results.experiment.arms)
     return (
         f"## Again\n\n```bash\n{command}\n```\n\n{len(records)} runs, {total / 60:.0f} minutes of training in all, "
-        f"before two or more at once ({', '.join(f'{name} {value}' for name, value in hardware.items())}); commit "
+        f"side by side ({', '.join(f'{name} {value}' for name, value in hardware.items())}); commit "
         f"{', '.join(commits)}.\n\n| arm | `cli.py train …` |\n|---|---|\n{arms}"
     )
 
