@@ -127,6 +127,7 @@ READERS = {
     "evaluate": lambda argv: importlib.import_module("commands.evaluating.arguments").parse(argv),
     "compare": lambda argv: read_main(argv, "compare"),
     "push": lambda argv: read_main(argv, "push"),
+    "merge": lambda argv: read_main(argv, "merge"),
     "verdict": lambda argv: read_main(argv, "verdict"),
     "show": lambda argv: importlib.import_module("commands.show")._parse(argv),
     "experiment": read_experiment,
@@ -321,7 +322,12 @@ THEIRS = ("vllm.md", "scaling.md")  # which name options of other programs
 def test_every_flag_in_a_sentence_is_known(page):
     known = {name for _, config in METHODS.values() for name in config.__dataclass_fields__}
     known |= {*TrainArguments.__dataclass_fields__, *ModelConfig.__dataclass_fields__, "help-all", "quiet", "config"}
-    for path in [*ROOT.glob("commands/**/*.py"), *ROOT.glob("benchmarks/*.py"), *ROOT.glob("trainers/*.py")]:
+    for path in [
+        *ROOT.glob("commands/**/*.py"),
+        *ROOT.glob("benchmarks/*.py"),
+        *ROOT.glob("trainers/*.py"),
+        *ROOT.glob("experiments/*.py"),
+    ]:
         known |= set(re.findall(r'"--([\w-]+)"', path.read_text()))
     flags = set(re.findall(r"(?<![\w-])--(\w[\w-]+)", FENCED.sub("", page.read_text())))
     unknown = {flag for flag in flags if not {flag, flag.replace("_", "-"), flag.replace("-", "_")} & known}

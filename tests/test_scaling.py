@@ -23,8 +23,8 @@ QWEN = {  # hidden, MLP, layers, heads, heads of keys, words, tied: Qwen2.5's pu
     "7B": (3584, 18944, 28, 28, 4, 152064, False),
     "32B": (5120, 27648, 64, 40, 8, 152064, False),
 }
-FLOAT32 = Work(4, 0, 8, 2, rows=4, sampled=0, tokens=4096, completion=3072, checkpointing=True)
-BF16 = replace(FLOAT32, weight_bytes=2, state_bytes=12)  # with float32 weights among the states
+FLOAT32 = Work(4, 4, 8, 2, rows=4, sampled=0, tokens=4096, completion=3072, checkpointing=True)
+BF16 = replace(FLOAT32, weight_bytes=2, frozen_bytes=2, state_bytes=12)  # with float32 weights among the states
 
 
 def qwen(name):

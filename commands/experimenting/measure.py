@@ -1,5 +1,6 @@
 """What the runs of an experiment came to: numbers for its table, its sentences and its plots."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,12 +39,14 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Spread":
-        """Of one value per seed."""
+        """Of one value per seed; NaN where one is not known."""
+        if any(math.isnan(value) for value in values):
+            return cls(float("nan"), float("nan"))
         return cls(fmean(values), stdev(values) if len(values) > 1 else float("nan"))
 
     def told(self, form: str = ".1f", unit: str = "") -> str:
-        """`94.8 % (1.4)`."""
-        return f"{self.mean:{form}}{unit} ({self.sd:{form}})"
+        """`94.8 % (1.4)`, and a dash for what is not known."""
+        return "–" if math.isnan(self.mean) else f"{self.mean:{form}}{unit} ({self.sd:{form}})"
 
 
 class Results:

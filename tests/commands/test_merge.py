@@ -123,7 +123,7 @@ def test_the_base_of_an_adapter_is_its_model_and_no_other_is(run):
     for more, told in (
         (["--lora_r", "8"], "--lora_r would have no effect"),
         (["--use_peft"], "--use_peft would have no effect"),
-        (["--model_name_or_path", "some/model"], "belongs on no other weights; found --model_name_or_path some/model"),
+        (["--model_name_or_path", "some/other"], "belongs on no other weights; found --model_name_or_path some/other"),
     ):
         with pytest.raises(UserError, match=told):
             parse(["--method", "grpo", "--adapter", str(run.path), *more])
