@@ -33,9 +33,11 @@ def named_reward(
     found = [path for path in (Path(file), ROOT / file) if path.is_file()]
     if not found:
         raise UserError(f"--reward_funcs {name}: there is no file {file}. A reward of your own is FILE.py:FUNCTION.")
-    reward = getattr(_module(found[0].resolve(), name), function, None)
+    module = _module(found[0].resolve(), name)
+    reward = getattr(module, function, None)
     if not callable(reward):
-        raise UserError(f"--reward_funcs {name}: {file} has no function {function!r}.")
+        near = did_you_mean(function, [name for name, value in vars(module).items() if callable(value)])
+        raise UserError(f"--reward_funcs {name}: {file} has no function {function!r}.{near}")
     return reward
 
 
