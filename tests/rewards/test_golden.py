@@ -44,8 +44,13 @@ def test_quick_decides_as_algebra_does():
 
 
 def test_verify_gives_the_golden_verdicts():
-    boxed = [row for row in ROWS if extraction(row) == "boxed"]
-    assert verify([r["gold"] for r in boxed], [r["text"] for r in boxed]) == [r["verdict"] for r in boxed]
+    def differing(rows):
+        verdicts = verify([r["gold"] for r in rows], [r["text"] for r in rows])
+        return [row for row, verdict in zip(rows, verdicts, strict=True) if verdict != row["verdict"]]
+
+    once = differing([row for row in ROWS if extraction(row) == "boxed"])
+    assert len(once) <= 3, list(map(name, once))
+    assert not differing(once), "what meets the limit of time on a busy machine does not meet it alone"
 
 
 def test_equality_is_symmetric():
