@@ -17,7 +17,7 @@ from commands.experimenting.measure import Results
 from commands.experimenting.page import findings, header, page, rows
 from commands.experimenting.picture import draw
 from commands.experimenting.runs import Cell, make, slots
-from commands.experimenting.specification import Experiment, read_experiment, shipped
+from commands.experimenting.specification import read_experiment, shipped
 from commands.terminal.console import say
 from commands.terminal.output import QUIET, terminal
 from errors import UserError
@@ -56,7 +56,7 @@ def main(argv: Sequence[str]) -> None:
 
 def _parse(argv: Sequence[str]) -> tuple[Namespace, dict[str, Any]]:
     """Our options, and the settings for all arms."""
-    parser = PlainParser("experiment", description=ABOUT + _listing())
+    parser = PlainParser("experiment", description=f"{ABOUT}\nshipped: {', '.join(shipped())}")
     parser.add_argument("name", metavar="NAME", help="a shipped experiment, or a YAML file of yours")
     parser.option("--seeds", type=int, nargs="+", default=[1, 2, 3], metavar="N", help="default 1 2 3")
     parser.option("--jobs", type=COUNT, metavar="N", help="runs at once; default: one per GPU, or per core")
@@ -84,10 +84,6 @@ def _as_ours(part: str) -> str:
     return part.replace("_", "-") if part.split("=")[0] == "--output_dir" else part
 
 
-def _listing() -> str:
-    return "\nshipped: " + ", ".join(shipped())
-
-
 def _run(cells: Sequence[Cell], jobs: int) -> None:
     with tqdm(total=len(cells), unit="run", disable=None, bar_format="{l_bar}{bar}| {elapsed}<{remaining}") as bar:
 
@@ -104,7 +100,7 @@ def _run(cells: Sequence[Cell], jobs: int) -> None:
 
 def _tell(results: Results, options: Namespace, argv: Sequence[str]) -> None:
     """Write the page, and show its table and sentences."""
-    experiment: Experiment = results.experiment
+    experiment = results.experiment
     folder = options.output_dir / experiment.name
     folder.mkdir(parents=True, exist_ok=True)
     pictures = draw(results, folder)

@@ -72,6 +72,10 @@ class Results:
         return {cell.folder.path.name: cell.folder.read() for cell in self.cells}
 
     @cached_property
+    def _metrics(self) -> dict[str, list[dict[str, Any]]]:
+        return {cell.folder.path.name: read_jsonl(cell.folder.metrics) for cell in self.cells}
+
+    @cached_property
     def _held_out(self) -> dict[str, list[dict[str, Any]]]:
         return {cell.folder.path.name: read_jsonl(cell.folder.held_out) for cell in self.cells}
 
@@ -104,9 +108,13 @@ class Results:
         """(seeds, 1), mean of a training metric over the last quarter of the steps; NaN where not logged."""
         means = []
         for cell in self.of(arm):
-            line = points(read_jsonl(cell.folder.metrics), metric)
+            line = self.curve(cell, metric)
             means.append([fmean([value for step, value in line if step > 0.75 * line[-1][0]] or [float("nan")])])
         return means
+
+    def curve(self, cell: Cell, metric: str) -> list[tuple[int, float]]:
+        """(step, value) of a run's training metric."""
+        return points(self._metrics[cell.folder.path.name], metric)
 
     def difference(self, arm: str, against: str, measure: str) -> SeededDifference:
         """Of two arms, unscaled, in a held-out measure or a training metric."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from commands.cards.parts import table
 from commands.experimenting.measure import MEASURES, Results, Spread, title_of
 from commands.experimenting.specification import Arm
 from evaluation.over_seeds import SeededDifference
@@ -82,12 +83,11 @@ def _interval(found: SeededDifference, scale: float) -> str:
 def page(results: Results, command: str, pictures: Sequence[Path]) -> str:
     """The page in Markdown; its pictures lie beside it."""
     experiment = results.experiment
-    table = [header(results), ["---"] * len(header(results)), *rows(results)]
     problems = len(results.held_out(experiment.arms[0], "accuracy")[0])
     parts = [
         f"# {experiment.title}",
         f"*{experiment.question}*",
-        "\n".join(f"| {' | '.join(cells)} |" for cells in table),
+        table(header(results), rows(results)),
         f"{problems} held-out problems, greedy; seeds {', '.join(map(str, results.seeds))}. Each difference is "
         "against the arm that the sentences below name, paired by seed and problem; its 95 % interval counts the "
         "choice of both."
@@ -104,11 +104,11 @@ def _how(results: Results, command: str) -> str:
     commits = sorted({str(record.get("commit", "unknown"))[:12] for record in records})
     total = sum(record.get("training_seconds", 0.0) for record in records)
     hardware = records[0].get("hardware", {})
-    arms = "\n".join(f"| {arm.name} | `{' '.join(_asked(arm))}` |" for arm in results.experiment.arms)
+    arms = [[arm.name, f"`{' '.join(_asked(arm))}`"] for arm in results.experiment.arms]
     return (
         f"## Again\n\n```bash\n{command}\n```\n\n{len(records)} runs, {total / 60:.0f} minutes of training in all, "
         f"side by side ({', '.join(f'{name} {value}' for name, value in hardware.items())}); commit "
-        f"{', '.join(commits)}.\n\n| arm | `cli.py train …` |\n|---|---|\n{arms}"
+        f"{', '.join(commits)}.\n\n{table(['arm', '`cli.py train …`'], arms)}"
     )
 
 

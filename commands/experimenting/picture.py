@@ -9,9 +9,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from commands.experimenting.measure import Results
 from commands.experimenting.specification import Arm
-from runs.curves import CURVES, Curve, points
+from runs.curves import CURVES, Curve
 from runs.plots import GRID, INK, STYLES, save
-from runs.records import read_jsonl
 
 PANELS = {
     "reward": "Mean reward",
@@ -47,7 +46,7 @@ def _curves(results: Results, path: Path) -> Path:
 def _line(axes: Axes, results: Results, arm: Arm, curve: Curve, style: tuple[str, str]) -> None:
     by_step: dict[int, list[float]] = defaultdict(list)
     for cell in results.of(arm):
-        for step, value in points(read_jsonl(cell.folder.metrics), curve.series[0][0]):
+        for step, value in results.curve(cell, curve.series[0][0]):
             by_step[step].append(value)
     steps = sorted(step for step, values in by_step.items() if len(values) == len(results.seeds))
     means = [sum(by_step[step]) / len(by_step[step]) for step in steps]

@@ -14,6 +14,7 @@ import torch
 
 from commands.arguments.recipe import ROOT
 from commands.experimenting.specification import Arm
+from commands.story.asked import last_step
 from errors import UserError
 from runs.folder import RunFolder
 from runs.records import read_jsonl
@@ -46,8 +47,7 @@ class Cell:
         if self.is_done:
             return 1.0
         steps = self.folder.read().get("steps") or 0
-        made = max((row.get("step", 0) for row in read_jsonl(self.folder.metrics)), default=0)
-        return min(0.99, made / steps) if steps else 0.0
+        return min(0.99, last_step(read_jsonl(self.folder.metrics)) / steps) if steps else 0.0
 
     @property
     def log(self) -> Path:

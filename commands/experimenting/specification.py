@@ -85,7 +85,9 @@ def read_experiment(name: str, also: Mapping[str, Any]) -> Experiment:
     known = shipped()
     path = known.get(name) or Path(name)
     if not path.is_file():
-        raise UserError(f"experiment takes one of {', '.join(known)}, or a YAML file; found {name!r}.{_near(name)}")
+        raise UserError(
+            f"experiment takes one of {', '.join(known)}, or a YAML file; found {name!r}.{did_you_mean(name, known)}"
+        )
     asked = read_recipe(str(path)).values
     for key in asked:
         if key not in _KEYS:
@@ -98,10 +100,6 @@ def read_experiment(name: str, also: Mapping[str, Any]) -> Experiment:
     question, title = " ".join(str(asked.get("question", "")).split()), str(asked.get("title", path.stem))
     metrics = tuple(asked.get("metrics") or ())
     return Experiment(path.stem, title, question, arms, tuple(compare.items()), metrics)
-
-
-def _near(name: str) -> str:
-    return did_you_mean(name, shipped())
 
 
 def _arms(path: Path, asked: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
