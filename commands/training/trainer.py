@@ -42,6 +42,7 @@ def built_or_refused(settings: Settings, task: Task, run: RunFolder) -> RolloutT
     except (ValueError, OSError, ImportError) as error:
         raise UserError(f"the trainer could not be built: {' '.join(str(error).split())}") from error
     disable_progress_bar()  # one for every checkpoint
+    _keep_gradients_of_4_bit_layers(trainer.model)
     if strategy_of(settings.trainer) not in ("whole", "zero3"):
         # It is sampled from before training, which would bring it there.
         trainer.model.to(trainer.accelerator.device)  # type: ignore[union-attr]
@@ -117,6 +118,18 @@ def _build(settings: Settings, task: Task) -> RolloutTrainer:
         quantization_config=None if goes_on else get_quantization_config(model),
         rollout_func=tool_rollout(walled_in().map) if settings.arguments.tools == "python" else None,
     )
+
+
+def _keep_gradients_of_4_bit_layers(model: Any) -> None:
+    """Keep bitsandbytes from packing 4-bit weights for inference, which it does on CPUs with avx512_bf16.
+
+    It does so the first time a layer is read in evaluation mode, as measuring before training does. Read from packed
+    weights a layer has no gradient for its input, so all adapters below the last layer would silently stop learning;
+    and packing fails for widths that are no multiple of the block (64), and heights that are none of 32.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def _adapted(settings: Settings) -> Any:
