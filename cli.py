@@ -1,11 +1,13 @@
 """Command line: `accelerate launch cli.py train --method repo`. A parser of the first word and a dispatch."""
 
 import importlib
+import importlib.metadata
 import logging
 import os
 import sys
 import textwrap
 import time
+import tomllib
 import warnings
 from pathlib import Path
 
@@ -15,7 +17,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # The clone that is run wins over packages named `data` or `rewards` elsewhere.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from errors import told, without_debug
+from errors import did_you_mean, told, without_debug
 
 COMMANDS = {
     "train": "teach a model by group-relative RL; --method says how",
@@ -35,15 +37,21 @@ COMMANDS = {
 def main(argv: list[str]) -> int:
     """Run a subcommand; 0 = done, 1 = a defect, 2 = something to mend, 3 = saved, not pushed, 130 = stopped."""
     argv, debug = without_debug(argv)
-    name = argv[0] if argv else "--help"
+    if argv[:1] == ["help"] and argv[1:2]:
+        argv = [*argv[1:], "--help"]
+    name = argv[0] if argv else ""
+    if name in ("-V", "--version", "version"):
+        sys.stdout.write(_version())
+        return 0
     if name not in COMMANDS:
         listing = "\n".join(f"  {command:<11} {text}" for command, text in COMMANDS.items())
-        asked = name in ("-h", "--help")
-        problem = "" if asked else f"{name!r} is not a command.\n\n"
+        asked = name in ("-h", "--help", "help")
+        problem = "" if asked or not argv else f"{name!r} is not a command.{did_you_mean(name, COMMANDS)}\n\n"
         (sys.stdout if asked else sys.stderr).write(
-            f"{problem}usage: accelerate launch cli.py COMMAND [options]\n\n{listing}\n"
+            f"{problem}usage: python cli.py COMMAND [options], or accelerate launch cli.py COMMAND [options]\n\n"
+            f"{listing}\n\n`python cli.py COMMAND --help` explains one; `python cli.py --version` names the versions.\n"
         )
-        return 0 if asked and argv else 2
+        return 0 if asked else 2
     _quiet_libraries()
     try:
         command = importlib.import_module(f"commands.{name.replace('-', '_')}")
@@ -60,6 +68,19 @@ def main(argv: list[str]) -> int:
             sys.stderr.write(f"\n{wrapped}{indent}{to_copy}\n")
         return code
     return 0
+
+
+def _version() -> str:
+    """This project's version, and those of what its results depend on."""
+    root = Path(__file__).parent
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = [f"{project['name']} {project['version']}"]
+    for package in ("trl", "transformers", "torch", "math-verify"):
+        try:
+            lines.append(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            lines.append(f"{package} is not installed")
+    return "\n".join(lines) + "\n"
 
 
 def _quiet_libraries() -> None:

@@ -85,12 +85,10 @@ def without_debug(argv: Sequence[str]) -> tuple[list[str], bool]:
 
     >>> without_debug(["train", "--debug", "--seed", "1"]), without_debug(["--debug", "train"])
     ((['train', '--seed', '1'], True), (['train'], True))
-    >>> without_debug(["train", "--debug", "underflow_overflow"])
-    (['train', '--debug', 'underflow_overflow'], False)
+    >>> without_debug(["train", "--debug", "underflow_overflow"]), without_debug([])
+    ((['train', '--debug', 'underflow_overflow'], False), ([], False))
     """
-    following = [*argv[1:], "--"]
     bare = [
-        part == "--debug" and (i == 0 or after.startswith("--"))
-        for i, (part, after) in enumerate(zip(argv, following, strict=True))
+        part == "--debug" and (i in (0, len(argv) - 1) or argv[i + 1].startswith("--")) for i, part in enumerate(argv)
     ]
     return [part for part, taken in zip(argv, bare, strict=True) if not taken], any(bare)

@@ -229,11 +229,6 @@ def test_a_folder_with_the_results_of_another_run(refuse, tmp_path):
     assert "holds the results of a finished run" in refuse("--output_dir", tmp_path)
 
 
-def test_an_unknown_command_lists_the_known_ones(capsys):
-    assert cli.main(["trane"]) == 2
-    assert "'trane' is not a command." in capsys.readouterr().err
-
-
 def test_help_fits_a_screen_and_names_our_options(capsys, monkeypatch):
     monkeypatch.setattr(cli, "_quiet_libraries", lambda: None)
     assert cli.main(["train", "--help"]) == 0
