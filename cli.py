@@ -49,7 +49,7 @@ def main(argv: list[str]) -> int:
         problem = "" if asked or not argv else f"{name!r} is not a command.{did_you_mean(name, COMMANDS)}\n\n"
         (sys.stdout if asked else sys.stderr).write(
             f"{problem}usage: python cli.py COMMAND [options], or accelerate launch cli.py COMMAND [options]\n\n"
-            f"{listing}\n\n`python cli.py COMMAND --help` explains one; `python cli.py --version` names the versions.\n"
+            f"{listing}\n\n`python cli.py COMMAND --help` explains one; `python cli.py --version` names versions.\n"
         )
         return 0 if asked else 2
     _quiet_libraries()
