@@ -17,6 +17,10 @@ class DataError(UserError, ValueError):
     """A data set cannot be used as it is."""
 
 
+class RewardError(UserError, ValueError):
+    """A reward function that is not this project's failed, or returned what is no reward."""
+
+
 class PushError(UserError):
     """Everything is saved here, but the Hub did not take it: exit code 3."""
 

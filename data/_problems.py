@@ -17,7 +17,8 @@ class Problems:
     """Problems ready for training or evaluation, and how they came about.
 
     Attributes:
-        dataset: Columns `problem`, `answer` (str), `row` (int, place in the source), and the source's other columns.
+        dataset: Columns `problem`, `answer` (str), `row` (int, place in the source), and all columns of the source
+            whose names these three and TRL's arguments of rewards leave free.
         mapping: Lines to print: which column became what by which rule, and what was left out.
         source: The name they were loaded by.
         fingerprint: Hash of all problems and answers in order, in hex; the same on every machine.
@@ -97,16 +98,16 @@ def _new_columns(dataset: datasets.Dataset, columns: Columns) -> dict[str, list]
 
 
 def _left_out(names: Iterable[str], columns: Columns, new: dict[str, list]) -> dict[str, str]:
-    """Return the columns that do not go along, with the reason, "" for those that go on under another name."""
+    """Return the columns that do not go along, with the reason, "" for those that went into ours."""
     gone = {}
     for name in names:
-        if name == "solution" and columns.worked:
-            continue
+        if name not in new and name not in RESERVED_COLUMNS:
+            continue  # also the column that the problem or answer came from: a reward may ask for it by its own name
         if name in (columns.problem, columns.answer):
             gone[name] = ""
         elif name in RESERVED_COLUMNS:
             gone[name] = "TRL passes an argument of this name to rewards"
-        elif name in new:
+        else:
             gone[name] = "row counts the rows of the source" if name == "row" else f"{name} is made of another column"
     return gone
 

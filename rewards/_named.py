@@ -1,11 +1,14 @@
 """A reward by the name that a person gives it: one of ours, or a function in a file of theirs."""
 
 import importlib.util
+import inspect
 import sys
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import Any
 
-from errors import UserError, did_you_mean
+from errors import UserError, did_you_mean, some_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -38,7 +41,45 @@ def named_reward(
     if not callable(reward):
         near = did_you_mean(function, [name for name, value in vars(module).items() if callable(value)])
         raise UserError(f"--reward_funcs {name}: {file} has no function {function!r}.{near}")
+    if inspect.isclass(reward):
+        raise UserError(
+            f"--reward_funcs {name}: {function} is a class, and a reward is a function, or an object that can be "
+            f"called like one. Write {function.lower()} = {function}(...) into {file}, and name "
+            f"{file}:{function.lower()}."
+        )
     return reward
+
+
+def require_arguments(name: str, reward: Callable[..., Any], given: Collection[str]) -> None:
+    """Refuse a reward that asks for what it will not get, or does not take what it is given.
+
+    Args:
+        name: As the user typed it.
+        reward: The function.
+        given: Names of all keywords of a call: TRL's own and the data set's columns.
+
+    Raises:
+        UserError: Which argument, and what there is.
+    """
+    parameters = inspect.signature(reward).parameters.values()
+    keywords = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    missing = [p.name for p in keywords if p.default is p.empty and p.name not in given]
+    positional = [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY and p.default is p.empty]
+    known = {p.name for p in keywords}
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    if positional:
+        raise UserError(f"--reward_funcs {name} takes {positional[0]!r} by position, but all arguments come by name.")
+    if missing:
+        raise UserError(
+            f"--reward_funcs {name} asks for {missing[0]!r}, which no call would give it. A reward is given "
+            f"{some_of(sorted(given), 20)}: the columns of the data and TRL's own."
+            f"{did_you_mean(missing[0], given)} Rename the argument, or give it a default."
+        )
+    if not open_ended and not known >= set(given):
+        raise UserError(
+            f"--reward_funcs {name} takes only {some_of(sorted(known))}, but is called with "
+            f"{some_of(sorted(given), 20)}. End its arguments with **kwargs."
+        )
 
 
 def _module(path: Path, name: str) -> object:
@@ -53,5 +94,10 @@ def _module(path: Path, name: str) -> object:
             spec.loader.exec_module(module)
         except Exception as error:
             del sys.modules[title]
-            raise UserError(f"--reward_funcs {name}: {path.name} failed: {type(error).__name__}: {error}.") from error
+            passed = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+            line = passed[-1] if passed else getattr(error, "lineno", None)  # a SyntaxError's own
+            where = f", line {line}," if line else ""
+            raise UserError(
+                f"--reward_funcs {name}: {path.name}{where} failed: {type(error).__name__}: {error}."
+            ) from error
     return sys.modules[title]

@@ -20,9 +20,9 @@ from trainers._batch import drop_groups, hint_counts, replace_advantages, requir
 from trainers._clock import PhaseClock
 from trainers._config import RolloutConfig
 from trainers._drawn import Drawn, GroupRewards, rewards_of, rows_of
-from trainers._finite import finite
 from trainers._generation import group_metrics, hint_metrics, show_generation, watching
 from trainers._resampling import Resampler, log_resampling, other_problems, require_resamplable
+from trainers._reward_calls import checked
 from trainers._rollout_passes import PassesTrainer
 from trainers._rollout_resume import ResumableTrainer
 
@@ -46,7 +46,7 @@ class RolloutTrainer(PassesTrainer, ResumableTrainer):
         if args.zero_variance == "resample":
             require_resamplable(self)
         named = zip(self.reward_funcs, self.reward_func_names, strict=True)
-        self.reward_funcs = [finite(func, name) for func, name in named]
+        self.reward_funcs = [checked(func, name) for func, name in named]
         self._clock = PhaseClock()
         if self.is_fsdp_enabled:
             # Or a process whose completions have all ended would leave the others waiting for its shards.

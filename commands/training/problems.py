@@ -1,6 +1,7 @@
 """From a data set's name to the prompts of a run, all of it before any weights are loaded."""
 
 import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any
@@ -17,7 +18,7 @@ from commands.training.example import example_lines
 from commands.training.vllm_server import vllm_window
 from data import DATASETS, HUB_IDS, Problems, load_problems
 from errors import UserError, some_of
-from rewards import golds_are_parsable, reward
+from rewards import golds_are_parsable, require_arguments, reward
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ def prepare(settings: Settings) -> Task:
     prompts = [*train["prompt"], *(held_out["prompt"] if held_out is not None else [])]
     files.check_context(prompts, tokenizer, settings.max_new_tokens, "--max_completion_length", window)
     plan = check_batch(settings.trainer, len(train))
+    for name in arguments.reward_funcs:
+        require_arguments(name, reward(name), reward_keywords(train.column_names, arguments.tools != "none"))
     say_block("example", example_lines(train[0], tokenizer))
     say_block("batch", plan.lines())
     description = {
@@ -71,6 +74,12 @@ def prepare(settings: Settings) -> Task:
         "held_out": len(held_out) if held_out is not None else 0,
     }
     return Task(train, held_out, description, plan, tokenizer)
+
+
+def reward_keywords(columns: Iterable[str], tools: bool) -> set[str]:
+    """Names of the keywords that TRL calls a reward function with."""
+    own = {"prompts", "completions", "completion_ids", "trainer_state", "log_extra", "log_metric"}
+    return own | {*columns} - {"prompt"} | ({"model_text"} if tools else set())
 
 
 def model_files(settings: Settings) -> ModelFiles:

@@ -1,6 +1,9 @@
-"""What is found out with the weights loaded and before step 1: that something learns, and that answers end."""
+"""What is checked with the weights loaded and before step 1: something learns, answers end, rewards can be called."""
 
+import asyncio
+import inspect
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from accelerate.utils import broadcast_object_list
@@ -10,10 +13,11 @@ from commands.arguments.settings import Settings
 from commands.terminal.console import say
 from commands.training.problems import Task
 from data import render_prompt
-from errors import UserError
+from errors import RewardError, UserError
 from evaluation.engine_transformers import TransformersEngine, end_ids
-from evaluation.sampling import Request, Sampling, sample_seed
+from evaluation.sampling import Completion, Request, Sampling, sample_seed
 from evaluation.tool_reasoning import STOP
+from rewards import REWARDS
 from trainers import RolloutTrainer
 
 SAMPLES = 4
@@ -23,7 +27,7 @@ _ANSWER = "An answer."
 
 
 def check_ready(settings: Settings, trainer: RolloutTrainer, task: Task) -> None:
-    """Refuse a run that would train nothing or whose answers never end; says which tokens end them, and how many did.
+    """Refuse a run that would train nothing, whose answers never end, or whose rewards fail; says what ends answers.
 
     Every process comes to the same end, and the random numbers of training stay as they are.
 
@@ -36,7 +40,8 @@ def check_ready(settings: Settings, trainer: RolloutTrainer, task: Task) -> None
     say(f"{'ends':9} {said}")
     if doubt:
         say(f"          warning: {doubt}")
-    stopped = broadcast_object_list([samples_that_stop(settings, trainer, task)])[0]
+    completions = sampled(settings, trainer, task)
+    stopped = broadcast_object_list([sum(not completion.truncated for completion in completions)])[0]
     limit = min(settings.max_new_tokens, LONGEST)
     say(f"{'samples':9} {stopped} of {SAMPLES} completions of training prompts ended within {limit} tokens")
     if stopped == 0 and limit == settings.max_new_tokens and not settings.arguments.allow_truncated:
@@ -47,6 +52,7 @@ def check_ready(settings: Settings, trainer: RolloutTrainer, task: Task) -> None
             "end its answers (an instruction-tuned one, with its own chat template). --allow_truncated goes on all "
             "the same."
         )
+    try_rewards(settings, trainer, task, completions[0].text)
 
 
 def trained_size(model: Any) -> int:
@@ -112,11 +118,10 @@ def template_end(tokenizer: Any) -> int | None:
     return tokenizer.convert_tokens_to_ids(found[0]) if found else None
 
 
-def samples_that_stop(settings: Settings, trainer: RolloutTrainer, task: Task) -> int:
-    """Sample completions as training would, with seeds of their own, and count those that end by themselves."""
+def sampled(settings: Settings, trainer: RolloutTrainer, task: Task) -> Sequence[Completion]:
+    """Sample completions as training would, with seeds of their own."""
     args = trainer.args
-    places = [i * len(task.train) // SAMPLES for i in range(SAMPLES)]
-    prompts = [render_prompt(task.train[place]["prompt"], task.tokenizer) for place in places]
+    prompts = [render_prompt(task.train[place]["prompt"], task.tokenizer) for place in _places(task)]
     requests = [Request(text, sample_seed(args.seed, text, i)) for i, text in enumerate(prompts)]
     sampling = Sampling(
         min(settings.max_new_tokens, LONGEST),
@@ -129,5 +134,68 @@ def samples_that_stop(settings: Settings, trainer: RolloutTrainer, task: Task) -
     with unwrap_model_for_generation(
         trainer.model_wrapped, trainer.accelerator, gather_deepspeed3_params=gather
     ) as model:
-        completions = TransformersEngine(model, task.tokenizer, SAMPLES).complete(requests, sampling)
-    return sum(not completion.truncated for completion in completions)
+        return TransformersEngine(model, task.tokenizer, SAMPLES).complete(requests, sampling)
+
+
+def _places(task: Task) -> list[int]:
+    """Rows of the training problems that are sampled from, spread over all."""
+    return [i * len(task.train) // SAMPLES for i in range(SAMPLES)]
+
+
+def try_rewards(settings: Settings, trainer: RolloutTrainer, task: Task, text: str) -> None:
+    """Call the user's own reward functions once, on a group of the first problem that was sampled from.
+
+    One completion of the group is empty, as a model's may be; the others are the sampled text. The first process
+    makes the call, and all processes are refused alike.
+
+    Args:
+        settings: Of the run.
+        trainer: Its reward functions are called.
+        task: Its first row gives prompt and columns.
+        text: A sampled completion.
+
+    Raises:
+        RewardError: A function fails, or returns what is no reward.
+    """
+    names = settings.arguments.reward_funcs
+    funcs = trainer.reward_funcs[len(trainer.reward_funcs) - len(names) :]  # behind a method's own
+    own = [reward_func for name, reward_func in zip(names, funcs, strict=True) if name not in REWARDS]
+    failed = None
+    if own and trainer.accelerator.is_main_process:
+        kwargs = _as_trl_calls(trainer, task.train[_places(task)[0]], text, settings.arguments.tools != "none")
+        try:
+            for reward_func in own:
+                result = reward_func(**kwargs)  # type: ignore[operator]
+                if inspect.isawaitable(result):
+                    asyncio.run(_awaited(result))
+        except RewardError as error:
+            failed = (
+                f"{error} It was tried before step 1, on sampled completions and an empty one; nothing was trained."
+            )
+    (failed,) = broadcast_object_list([failed])
+    if failed:
+        raise RewardError(failed)
+
+
+def _as_trl_calls(trainer: RolloutTrainer, row: dict[str, Any], text: str, tools: bool) -> dict[str, Any]:
+    """The keywords that TRL passes to a reward function for one group of this row."""
+    size = trainer.args.num_generations or 2
+    texts = [*[text] * (size - 1), ""]
+    tokenizer: Any = trainer.processing_class
+    chat = not isinstance(row["prompt"], str)
+    columns = {name: [value] * size for name, value in row.items() if name not in ("prompt", "completion")}
+    if tools:
+        columns["model_text"] = texts
+    return {
+        **columns,
+        "prompts": [row["prompt"]] * size,
+        "completions": [[{"role": "assistant", "content": text}] for text in texts] if chat else texts,
+        "completion_ids": [tokenizer(text)["input_ids"] for text in texts],
+        "trainer_state": trainer.state,
+        "log_extra": lambda column, values: None,
+        "log_metric": lambda name, value: None,
+    }
+
+
+async def _awaited(result: Any) -> Any:
+    return await result

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from transformers import PrinterCallback, ProgressCallback
 from transformers.utils.logging import disable_progress_bar
 from trl import get_peft_config, get_quantization_config
-from trl.trainer.utils import create_model_from_path
+from trl.trainer.utils import create_model_from_path, get_callable_name
 from typing_extensions import override
 
 from commands.adapters import read_adapter
@@ -54,7 +54,7 @@ def built_or_refused(settings: Settings, task: Task, run: RunFolder) -> RolloutT
     if not config.disable_tqdm:
         trainer.add_callback(Bar)
     weighted = zip(arguments.reward_funcs, config.reward_weights or [], strict=True)
-    counting = [reward(name).__name__ for name, weight in weighted if weight > 0]
+    counting = [get_callable_name(reward(name)) for name, weight in weighted if weight > 0]
     table = MetricsTable(hasattr(trainer, "own_reward"), counting)
     trainer.add_callback(table)
     trainer.add_callback(Recorder(run, arguments.saved_prompts))

@@ -19,6 +19,7 @@ from commands.training.guard import Guard, fingerprint, gradient_norm
 from commands.training.readiness import check_ready, ends_of, require_trainable, template_end
 from commands.training.watchdog import Watchdog
 from errors import UserError
+from evaluation.sampling import Completion
 from runs.folder import RunFolder
 from tests import tiny
 from tests.trainers.runs import build
@@ -160,6 +161,9 @@ def test_without_an_end_token_no_run_begins():
         ends_of(model, tokenizer)
 
 
+CUT = Completion("and so on", 3, truncated=True)
+
+
 def ready(tmp_path, limit, *, allow=False, ends=True):
     """`check_ready` on the tiny model, whose completions end with one token in seven, or never."""
     trainer = build(RolloutTrainer, RolloutConfig, tmp_path)
@@ -169,7 +173,9 @@ def ready(tmp_path, limit, *, allow=False, ends=True):
         with torch.no_grad():  # all words alike, and a thousand against one for each of them
             trainer.model.get_input_embeddings().weight[:3] = 0
     asked = SimpleNamespace(
-        max_new_tokens=limit, arguments=SimpleNamespace(allow_truncated=allow, tools="none"), trainer=trainer.args
+        max_new_tokens=limit,
+        arguments=SimpleNamespace(allow_truncated=allow, tools="none", reward_funcs=["accuracy"]),
+        trainer=trainer.args,
     )
     task = SimpleNamespace(tokenizer=tokenizer, train=trainer.train_dataset)
     state = torch.get_rng_state()
@@ -186,7 +192,7 @@ def test_the_share_that_ends_is_said(tmp_path, capsys):
 
 
 def test_answers_that_never_end_are_refused_unless_allowed(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(readiness, "samples_that_stop", lambda *_: 0)
+    monkeypatch.setattr(readiness, "sampled", lambda *_: [CUT] * 4)
     with pytest.raises(UserError, match=r"none of 4 .* --max_completion_length 3,.*--allow_truncated goes on"):
         ready(tmp_path, 3)
     ready(tmp_path, 3, allow=True)
@@ -327,12 +333,13 @@ def test_samples_are_short_where_training_allows_very_long_ones(monkeypatch, cap
 
     from commands.training import readiness
 
-    monkeypatch.setattr(readiness, "samples_that_stop", lambda *_: 0)
+    monkeypatch.setattr(readiness, "sampled", lambda *_: [CUT] * 4)
     monkeypatch.setattr(readiness, "require_trainable", lambda _: None)
     monkeypatch.setattr(readiness, "ends_of", lambda *_: ("at the end", None))
-    trainer = SimpleNamespace(accelerator=SimpleNamespace(unwrap_model=lambda model: model), model=None)
+    accelerator = SimpleNamespace(unwrap_model=lambda model: model)
+    trainer = SimpleNamespace(accelerator=accelerator, model=None, reward_funcs=[])
     task = SimpleNamespace(tokenizer=None)
-    long = SimpleNamespace(max_new_tokens=32768, arguments=SimpleNamespace(allow_truncated=False))
+    long = SimpleNamespace(max_new_tokens=32768, arguments=SimpleNamespace(allow_truncated=False, reward_funcs=[]))
     readiness.check_ready(long, trainer, task)
     assert "0 of 4 completions of training prompts ended within 2048 tokens" in capsys.readouterr().out
     long.max_new_tokens = 2048

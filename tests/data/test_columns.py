@@ -76,6 +76,20 @@ def test_other_columns_stay_as_they_are():
     assert problems.dataset["tags"][:] == [["a"], None]
 
 
+@pytest.mark.parametrize("name", ["ground_truth", "solution", "gold"])
+def test_what_became_problem_or_answer_keeps_its_own_name_too(name):
+    """A reward written for TRL asks for the column by the name that the data set gives it."""
+    problems = mapped({"question": "P", name: "7"})
+    assert pairs(problems) == [("P", "7")]
+    assert (problems.dataset["question"][:], problems.dataset[name][:]) == (["P"], ["7"])
+
+
+def test_a_nested_answer_keeps_its_column():
+    problems = mapped({"prompt": CHAT, "reward_model": {"ground_truth": "7"}})
+    assert problems.dataset["reward_model"][:] == [{"ground_truth": "7"}]
+    assert "prompt" not in problems.dataset.column_names  # an argument of TRL's
+
+
 @pytest.mark.parametrize("name", RESERVED_COLUMNS)
 def test_a_column_with_a_name_of_trl_is_dropped_and_named(name):
     problems = mapped({"problem": "P", "answer": "7", name: "x"})

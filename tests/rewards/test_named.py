@@ -23,13 +23,16 @@ def test_by_name_and_by_file(tmp_path, monkeypatch):
         ("acuracy", "Did you mean 'accuracy'"),
         ("none.py:short", "there is no file none.py"),
         ("mine.py:long", "has no function 'long'"),
-        ("broken.py:f", "broken.py failed: NameError"),
+        ("broken.py:f", "broken.py, line 2, failed: NameError"),
+        ("unread.py:f", "unread.py, line 1, failed: SyntaxError"),
+        ("mine.py:Kind", "Kind is a class.*Write kind = Kind"),
         ("text.txt:f", "must end in .py"),
     ],
 )
 def test_a_wrong_name_is_told(name, told, tmp_path, monkeypatch):
-    (tmp_path / "mine.py").write_text("def short(completions, **_):\n    return [0.0]\n")
-    (tmp_path / "broken.py").write_text("nothing_like_it\n")
+    (tmp_path / "mine.py").write_text("def short(completions, **_):\n    return [0.0]\n\n\nclass Kind: ...\n")
+    (tmp_path / "broken.py").write_text("import math\nnothing_like_it\n")
+    (tmp_path / "unread.py").write_text("def f(:\n")
     (tmp_path / "text.txt").write_text("def f(): ...\n")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=told):

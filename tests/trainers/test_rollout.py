@@ -1,12 +1,14 @@
 """What the seam adds to TRL: lengths, dropped groups, token norms, metrics and checks, against explicit loops."""
 
 import math
+import re
 import statistics
 
 import pytest
 import torch
 from trl import GRPOConfig
 
+from errors import RewardError
 from tests.trainers.runs import build, parity, settings
 from trainers import METHODS, BaselineConfig, BaselineTrainer, LPROConfig, LPROTrainer, REPOConfig, REPOTrainer
 from trainers.advantages import length_penalized_advantages, rank_advantages
@@ -266,14 +268,65 @@ def test_without_an_accuracy_column_nothing_is_claimed_about_correctness(tmp_pat
     assert not [name for name in trainer._metrics["train"] if "correct" in name or "wrong" in name]
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_a_reward_that_is_not_finite_names_function_and_row(bad, tmp_path):
+def line_of(function):
+    return function.__code__.co_firstlineno
+
+
+@pytest.mark.parametrize(
+    ("bad", "shown"),
+    [
+        (math.nan, "nan"),
+        (math.inf, "inf"),
+        (-math.inf, "-inf"),
+        (1e300, "float 1e+300"),  # infinite in float32, which TRL keeps rewards in
+        ("high", "str 'high'"),
+    ],
+)
+def test_what_is_no_reward_names_function_line_and_row(bad, shown, tmp_path):
     def clarity(completions, **_):
         return [0.0, None, bad, 1.0]
 
     trainer = build(BaselineTrainer, BaselineConfig, tmp_path, reward_funcs=clarity)
-    with pytest.raises(ValueError, match=r"'clarity' returned -?(nan|inf) for completion 2 of this batch"):
+    told = (
+        rf"clarity \(test_rollout.py, line {line_of(clarity)}\) returned {re.escape(shown)} for completion 2 of this"
+    )
+    with pytest.raises(RewardError, match=told):
         trainer._generate_and_score_completions([dict(row) for row in ROWS[:4]])
+
+
+@pytest.mark.parametrize(
+    ("returned", "shown"),
+    [
+        ([0.0, 1.0], "2 values for 4 completions"),
+        (None, "NoneType None"),
+        ({"a": 1.0, "b": 1.0, "c": 1.0, "d": 1.0}, "dict {'a': 1.0"),
+        ((x for x in (1.0, 2.0, 3.0, 4.0)), "generator <generator"),
+        (1.0, "float 1.0"),
+        ("good", "str 'good'"),
+    ],
+)
+def test_what_is_no_list_of_rewards_is_told(returned, shown, tmp_path):
+    trainer = build(BaselineTrainer, BaselineConfig, tmp_path, reward_funcs=lambda **_: returned)
+    with pytest.raises(RewardError, match=f"returned {re.escape(shown)}"):
+        trainer._generate_and_score_completions([dict(row) for row in ROWS[:4]])
+
+
+def test_an_error_inside_a_reward_names_its_own_file_and_line(tmp_path):
+    def shares(completions, **_):
+        def share(text):
+            return 1 / len(text.split("never there")[1:])
+
+        return [share(text) for text in completions]
+
+    async def later(completions, **_):
+        return shares(completions)
+
+    line = line_of(shares) + 2  # of the division
+    for function in (shares, later):
+        trainer = build(BaselineTrainer, BaselineConfig, tmp_path, reward_funcs=function)
+        told = rf"{function.__name__} \(test_rollout.py, line {line}\) failed on 4 completions with ZeroDivisionError"
+        with pytest.raises(RewardError, match=told):
+            trainer._generate_and_score_completions([dict(row) for row in ROWS[:4]])
 
 
 def test_an_async_reward_is_checked_too(tmp_path):
@@ -281,7 +334,7 @@ def test_an_async_reward_is_checked_too(tmp_path):
         return [0.0, 1.0, math.inf, 1.0]
 
     trainer = build(BaselineTrainer, BaselineConfig, tmp_path, reward_funcs=slow)
-    with pytest.raises(ValueError, match="'slow' returned inf"):
+    with pytest.raises(RewardError, match=r"slow .* returned inf"):
         trainer._generate_and_score_completions([dict(row) for row in ROWS[:4]])
 
 
@@ -308,7 +361,7 @@ def test_rewards_that_are_objects_are_called_named_and_checked(kind, tmp_path):
     trainer._generate_and_score_completions([dict(row) for row in ROWS[:4]])
     assert trainer._metrics["train"]["rewards/score/mean"] == [0.5]
     broken = build(BaselineTrainer, BaselineConfig, tmp_path, reward_funcs=kind(math.inf))
-    with pytest.raises(ValueError, match="'score' returned inf"):
+    with pytest.raises(RewardError, match=r"score \(test_rollout.py, line \d+\) returned inf"):
         broken._generate_and_score_completions([dict(row) for row in ROWS[:4]])
 
 
