@@ -1,22 +1,27 @@
 """What the docstring of a method's module says: its name, its equation, its source, how it differs."""
 
 import inspect
+import itertools
 import re
 
 from trainers import METHODS
 
 
 def docstring(method: str) -> str:
-    """Of the module of a method."""
-    return inspect.getdoc(inspect.getmodule(METHODS[method][0])) or ""
+    """Of the module of a method; of its class where the module has none."""
+    trainer = METHODS[method][0]
+    return inspect.getdoc(inspect.getmodule(trainer)) or inspect.cleandoc(vars(trainer).get("__doc__") or "")
+
+
+def headline(method: str) -> str:
+    """Its first line, without the stop; the method's name without one."""
+    return docstring(method).partition("\n")[0].rstrip(".") or method
 
 
 def equation(method: str) -> str:
-    """Its first indented block."""
-    lines = docstring(method).splitlines()
-    first = next(i for i, line in enumerate(lines) if line.startswith("    "))
-    last = next(i for i, line in enumerate(lines[first:], first) if not line.startswith("    "))
-    return inspect.cleandoc("\n".join(["", *lines[first:last]]))
+    """Its first indented block; "" without one."""
+    indented = itertools.dropwhile(lambda line: not line.startswith("    "), docstring(method).splitlines())
+    return inspect.cleandoc("\n".join(["", *itertools.takewhile(lambda line: line.startswith("    "), indented)]))
 
 
 def source(method: str) -> str:

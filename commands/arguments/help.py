@@ -10,7 +10,7 @@ from trl import ModelConfig
 
 from commands.arguments.groups import GROUPS, group_of
 from commands.arguments.settings import TrainArguments
-from commands.method_text import equation, source
+from commands.method_text import equation, headline, source
 from trainers import METHODS, RolloutConfig
 
 WIDTH = 100
@@ -49,10 +49,10 @@ def train_help(everything: bool = False) -> str:
 
 
 def method_lines() -> list[str]:
-    """The methods, each with its formula and source, out of the docstring of its module."""
+    """The methods, each with its formula (its headline where it states none) and source, out of its docstring."""
     lines = ["--method is one of"]
     for name in METHODS:
-        formula = equation(name).splitlines()[0]
+        formula = (equation(name) or headline(name)).splitlines()[0]
         lines.append(f"  {name:<10}{re.split(' {2,}', formula)[0]}   {source(name)}".rstrip())
     return lines
 

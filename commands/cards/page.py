@@ -94,5 +94,5 @@ def _licence(subject: Subject) -> str:
 
 
 def _citation(subject: Subject) -> str:
-    papers = [training.paper_of(subject.method)["citation"]] if subject.method in METHODS else []
-    return "\n\n".join(code(text, "bibtex") for text in [*papers, TRL])
+    paper = training.paper_of(subject.method).get("citation") if subject.method in METHODS else None
+    return "\n\n".join(code(text, "bibtex") for text in (paper, TRL) if text)

@@ -3,11 +3,13 @@
 import inspect
 from typing import Any
 
+from trl import GRPOTrainer
+
 from commands.arguments.settings import TrainArguments
 from commands.cards.parts import code, folded, repository_link, table
 from commands.cards.results import measured
 from commands.cards.subject import Subject
-from commands.method_text import difference, docstring, equation
+from commands.method_text import difference, equation, headline
 from commands.training.resume import BESIDE
 from rewards import REWARDS
 from trainers import METHODS
@@ -20,17 +22,19 @@ def method(subject: Subject) -> str:
     """Name, equation, paper, and how it differs."""
     if subject.method not in METHODS:
         return ""
-    name = docstring(subject.method).splitlines()[0].rstrip(".")
     paper = paper_of(subject.method)
     where = f"https://arxiv.org/abs/{paper['id']}" if "id" in paper else ""
-    source = f"[{paper['title']}]({where})" if where else f"*{paper['title']}*"
-    parts = [f"{name}: {source}.", code(equation(subject.method)), difference(subject.method)]
+    title = f"*{paper['title']}*" if "title" in paper and not where else f"[{paper.get('title', '')}]({where})"
+    name = headline(subject.method) + (f": {title}." if paper else ".")
+    found = equation(subject.method)
+    parts = [name, code(found) if found else "", difference(subject.method)]
     return "\n\n".join(part for part in parts if part)
 
 
 def paper_of(name: str) -> dict[str, str]:
-    """Title, citation and perhaps arXiv id of a method's paper."""
-    return METHODS[name][0]._paper
+    """Title, citation and perhaps arXiv id of a method's paper; {} for one that names none and inherits TRL's."""
+    paper = METHODS[name][0]._paper
+    return {} if paper is GRPOTrainer._paper and name != "grpo" else paper
 
 
 def data(subject: Subject) -> str:
