@@ -317,6 +317,19 @@ def test_files_that_only_share_a_name_are_not_compared(source, tmp_path, monkeyp
         compare.main([str(tmp_path / "a"), str(tmp_path / "b")])
 
 
+def test_two_protocols_are_compared_only_where_that_is_asked_for(source, tmp_path, monkeypatch, capsys):
+    scripted(monkeypatch, lambda i, r: Completion(r"\boxed{14}", 5, False))
+    run(tmp_path / "a", source, "--prompt", "plain", "--max-new-tokens", "100")
+    run(tmp_path / "b", source, "--temperature", "0.5")
+    folders = [str(tmp_path / "a"), str(tmp_path / "b")]
+    differs = "prompt plain and qwen-cot, temperature 0.0 and 0.5, max_new_tokens 100 and 128"
+    with pytest.raises(UserError, match=f"mine was measured by two protocols: {differs}. .*--across-protocols"):
+        compare.main(folders)
+    capsys.readouterr()
+    compare.main([*folders, "--across-protocols"])
+    assert f"across protocols: {differs}" in capsys.readouterr().out
+
+
 def test_a_runs_folder_says_where_its_model_is(source, tmp_path):
     (tmp_path / "run.json").write_text("{}")
     with pytest.raises(UserError, match=r"is a run's folder; the model it made is .*/final"):
