@@ -25,6 +25,7 @@ from evaluation.report import write_report
 from evaluation.sampling import Engine
 from evaluation.sandbox import Sandbox
 from evaluation.tool_engine import ToolEngine
+from runs.public import public_name
 from runs.samples import SampleFolder
 
 
@@ -102,7 +103,7 @@ def _finish(
 ) -> None:
     """Score, write, tell."""
     scored = [score_task(task, _part(folder, task), options.suite, trained) for task in tasks]
-    model = "embedded" if options.embedded else options.model
+    model = "embedded" if options.embedded else public_name(options.model)
     account = {task.slug: task.protocol for task in tasks}
     paths = write_report([one.result for one in scored], folder.path, model=model, protocol=account)
     results = [

@@ -1,5 +1,6 @@
 """`cli.py push FOLDER`: a trained model, or a filtered data set, from its folder to the Hub."""
 
+import json
 import shlex
 import shutil
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from commands.sample_record import weights_mark
 from commands.terminal.console import say
 from errors import UserError
 from runs.folder import RunFolder
+from runs.public import without_paths
 from runs.samples import SampleFolder
 
 ABOUT = """\
@@ -137,8 +139,13 @@ def push_model(run: RunFolder, model: Path, repository: str) -> str:
     if model == run.final:
         write_card(run, repository)
     files: dict[str, Content] = {path.relative_to(model).as_posix(): path for path in _files_of(model)}
+    if subject.adapter:
+        settings = (model / "adapter_config.json").read_text(encoding="utf-8")
+        files["adapter_config.json"] = without_paths(settings, json.loads(settings)).encode()
     for pattern in (*PAGE, *(f"{EVALUATIONS}/{path.name}/*" for path, _ in subject.evaluations)):
-        files |= {path.relative_to(run.path).as_posix(): path for path in run.path.glob(pattern)}
+        for path in run.path.glob(pattern):
+            name = path.relative_to(run.path).as_posix()
+            files[name] = path if path.suffix == ".png" else subject.public(path.read_text(encoding="utf-8")).encode()
     files["README.md"] = card(subject).encode()
     return upload(files, repository, "model", "Trained model", again, folder)
 

@@ -52,7 +52,7 @@ def card(subject: Subject) -> str:
         licence=_licence(subject),
         citation=_citation(subject),
     ).content
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+    return re.sub(r"\n{3,}", "\n\n", subject.public(text)).strip() + "\n"
 
 
 def _summary(subject: Subject) -> str:

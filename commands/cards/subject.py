@@ -9,6 +9,7 @@ from typing import Any
 
 from commands.sample_record import weights_mark
 from runs.folder import RunFolder
+from runs.public import without_paths
 
 EVALUATIONS = "evaluations"
 """Folder in a run's, with the reports that its card shows."""
@@ -96,3 +97,8 @@ class Subject:
         text = self.run.config.read_text(encoding="utf-8") if self.run.config.is_file() else ""
         found = _SETTING.findall(text)
         return [(name, value, source) for name, value, source in found if source != "default" and value != "null"]
+
+    def public(self, text: str) -> str:
+        """A text about it with the names of local files and folders in place of their paths."""
+        settings = [value for _, value, _ in self.settings]
+        return without_paths(text, self.record, settings, [record for _, record in self.evaluations])

@@ -10,6 +10,7 @@ from commands.cards.parts import reproduced, table
 from commands.hub import hub_id, require_repository, upload
 from data import DATASETS, HUB_IDS
 from runs.folder import write_whole
+from runs.public import without_paths
 from runs.samples import SampleFolder
 
 PUSHED = ["README.md", "counts.jsonl", "set_aside.jsonl", "learnable.jsonl", "learnable/*.parquet", "histogram.png"]
@@ -51,7 +52,7 @@ def write_card(folder: SampleFolder, **licence: Any) -> None:
     template = "---\n{{ card_data }}\n---\n\n{{ text }}\n"
     text = "\n\n".join([_about(record), _counts(record), _made(record)])
     card = DatasetCard.from_template(_head(record, licence), template_str=template, text=text)
-    write_whole(folder.path / "README.md", card.content.rstrip() + "\n")
+    write_whole(folder.path / "README.md", without_paths(card.content.rstrip(), record) + "\n")
 
 
 def _head(record: dict[str, Any], licence: dict[str, Any]) -> DatasetCardData:

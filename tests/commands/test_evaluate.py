@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -315,6 +316,14 @@ def test_files_that_only_share_a_name_are_not_compared(source, tmp_path, monkeyp
     run(tmp_path / "b", source)
     with pytest.raises(UserError, match="mine is not the same data"):
         compare.main([str(tmp_path / "a"), str(tmp_path / "b")])
+
+
+def test_a_report_names_a_local_model_without_its_folder(source, tmp_path, monkeypatch):
+    scripted(monkeypatch, lambda i, r: Completion(r"\boxed{14}", 5, False))
+    model = shutil.copytree(embedded.MODEL, tmp_path / "private" / "my-run" / "final")
+    run(tmp_path / "out", source, "--model", str(model))
+    assert (tmp_path / "out" / "report.md").read_text().startswith("# my-run/final\n")
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["model"] == "my-run/final"
 
 
 def test_two_protocols_are_compared_only_where_that_is_asked_for(source, tmp_path, monkeypatch, capsys):

@@ -238,9 +238,48 @@ def test_an_evaluation_of_this_model_goes_into_its_card_and_one_of_another_is_re
     assert files["evaluations/eval-mine/report.png"] == b"of eval-mine"
 
 
+def test_no_folder_of_this_machine_is_published(hub, run, tmp_path):
+    """A data file, a reward's file and a base are named; where they lie is nobody's business."""
+    with_adapter(run)
+    data, base, reward = "/private/lab/d.jsonl", "/private/models/base", "/private/lab/mine.py:f"
+    record = run.read()
+    command = f"cli.py train --dataset_name {data} --reward_funcs={reward} --output_dir '{run.path}'"
+    run.update(
+        base={"hub_id": None},
+        model=base,
+        command=command,
+        rewards={reward: 1.0},
+        data={**record["data"], "name": data},
+    )
+    run.config.write_text(
+        run.config.read_text() + f"dataset_name: {data}  # flag\nmodel_name_or_path: {base}  # flag\n"
+    )
+    adapter = run.final / "adapter_config.json"
+    adapter.write_text(json.dumps({**json.loads(adapter.read_text()), "base_model_name_or_path": base}))
+    kept = report(tmp_path / "eval-mine", weights_mark(str(run.final)))
+    of = json.loads((kept / "evaluation.json").read_text())
+    of["question"] |= {"model": str(run.final), "benchmarks": {"d": {"source": data}}}
+    (kept / "evaluation.json").write_text(json.dumps(of))
+    (kept / "report.md").write_text(f"# {run.final}\n\n{data}\n")
+    assert push(run.path, "--evaluation", str(kept)) == 0
+    files = hub.repositories["model", "me/mine"]
+    told = {name: content.decode() for name, content in files.items() if name.endswith((".md", ".json", ".yaml"))}
+    assert {"README.md", "run.json", "config.yaml", "evaluations/eval-mine/evaluation.json"} <= set(told)
+    assert not [name for name, text in told.items() if "/private" in text or str(tmp_path) in text]
+    assert "problems of `d.jsonl`" in " ".join(told["README.md"].split())
+    assert "| `mine.py:f` | 1 |" in told["README.md"]
+    assert "dataset_name: d.jsonl  # flag" in told["config.yaml"]
+    assert told["evaluations/eval-mine/report.md"] == "# my run/final\n\nd.jsonl\n"
+    assert data in run.config.read_text(), "what lies here goes on from the file"
+
+
 def test_a_filtered_data_set_is_pushed_too(hub, tmp_path):
     folder = tmp_path / "filtered"
-    asked = ["filter-data", "--limit", "4", "--samples", "4", "--low", "0", "--high", "3", "--output-dir", str(folder)]
+    problems = tmp_path / "d.jsonl"
+    rows = [{"problem": f"Compute {i}+1.", "answer": str(i + 1)} for i in range(4)]
+    problems.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    asked = ["filter-data", "--dataset", str(problems), "--samples", "4", "--low", "0", "--high", "3"]
+    asked += ["--output-dir", str(folder)]
     hub.fail("/commit/", *[503] * 4)
     assert cli.main([*asked, "--push-to-hub", "me/data"]) == 3
     assert json.loads((folder / "filter.json").read_text())["status"] == "finished"
@@ -248,6 +287,8 @@ def test_a_filtered_data_set_is_pushed_too(hub, tmp_path):
     files = hub.repositories["dataset", "me/data"]
     assert {"README.md", "counts.jsonl", "learnable/train.parquet", "histogram.png"} <= set(files)
     assert not [name for name in files if "samples" in name]
+    assert str(tmp_path) not in files["README.md"].decode()
+    assert "# d.jsonl, learnable for the embedded model" in files["README.md"].decode()
     commits = len(hub.commits)
     assert push(folder, to="me/data") == 0
     assert len(hub.commits) == commits
