@@ -5,6 +5,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from accelerate import PartialState
@@ -15,7 +16,7 @@ from commands.engine import engine_maker, started
 from commands.evaluating.arguments import parse
 from commands.evaluating.draw import draw, plan_blocks
 from commands.evaluating.result import score_task, tell
-from commands.evaluating.task import Task, make_task
+from commands.evaluating.task import DoesNotFitError, Task, make_task
 from commands.evaluating.training import training_problems
 from commands.prompts import ModelFiles
 from commands.sample_record import begin, default_folder, model_question
@@ -40,8 +41,10 @@ def main(argv: Sequence[str]) -> None:
     tokenizer = files.tokenizer()
     trained = training_problems(options.model, options.trained_on)
     # The first process loads for all: which golds can be graded depends on the clock, so others might find other rows.
-    loaded = [make_task(n, s, options, files, tokenizer) for n, s in options.plan] if state.is_main_process else None
-    tasks: list[Task] = broadcast_object_list([loaded])[0]
+    loaded = _load(options, files, tokenizer) if state.is_main_process else ([], {})
+    tasks, skipped = broadcast_object_list([loaded])[0]
+    if not tasks:
+        raise UserError(" ".join(skipped.values()))
     slugs = [task.slug for task in tasks]
     if len(set(slugs)) < len(slugs):
         raise UserError(f"two of --benchmark would be kept under one name ({', '.join(slugs)}); run them apart.")
@@ -57,7 +60,19 @@ def main(argv: Sequence[str]) -> None:
         if not options.rescore:
             _draw(tasks, options, folder, state, files, tokenizer)
         if state.is_main_process:
-            _finish(tasks, options, folder, trained)
+            _finish(tasks, skipped, options, folder, trained)
+
+
+def _load(options: Namespace, files: ModelFiles, tokenizer: Any) -> tuple[list[Task], dict[str, str]]:
+    """The benchmarks that the model can be asked, and by name why not the others; says so."""
+    tasks, skipped = [], {}
+    for name, settings in options.plan:
+        try:
+            tasks.append(make_task(name, settings, options, files, tokenizer))
+        except DoesNotFitError as error:
+            skipped[Path(name).stem] = str(error)
+            say(f"          skipped: {error}")
+    return tasks, skipped
 
 
 def _draw(
@@ -99,7 +114,11 @@ def _part(folder: SampleFolder, task: Task) -> SampleFolder:
 
 
 def _finish(
-    tasks: list[Task], options: Namespace, folder: SampleFolder, trained: tuple[str, list[str]] | None
+    tasks: list[Task],
+    skipped: dict[str, str],
+    options: Namespace,
+    folder: SampleFolder,
+    trained: tuple[str, list[str]] | None,
 ) -> None:
     """Score, write, tell."""
     scored = [score_task(task, _part(folder, task), options.suite, trained) for task in tasks]
@@ -109,6 +128,8 @@ def _finish(
     results = [
         {**one.result, **one.extra, "settings": asdict(t.settings)} for one, t in zip(scored, tasks, strict=True)
     ]
-    folder.update(results=results)
+    folder.update(results=results, skipped=skipped)
     tell(scored, trained)
+    for reason in skipped.values():
+        say(f"* Not measured: {reason}")
     say(f"report    {paths['md']}, report.json, report.png; verdicts beside the completions of each benchmark")

@@ -44,7 +44,7 @@ class Entry:
     Attributes:
         title: As the seeds' tables head it.
         file: In a local folder, without `.jsonl`: rows with `id`, `problem`, `answer` and perhaps `choices`.
-        hub: Data set on the Hub.
+        hub: Data set on the Hub, or a name in `data.DATASETS`.
         columns: There, of the problem and the gold. A gold may be an index into `choices`.
         split: There.
         config: There, where it has several.

@@ -7,7 +7,7 @@ from typing import Any
 
 import datasets
 
-from data import Problems, load_problems
+from data import DATASETS, Problems, load_problems
 from data.knowledge import needed_columns
 from errors import DataError, did_you_mean
 from evaluation._catalogue import Entry, Kind, Settings
@@ -105,7 +105,7 @@ def load(
 
 
 def _known(entry: Entry, folder: str | Path | None) -> tuple[Problems, str]:
-    if folder is None:
+    if folder is None or entry.hub in DATASETS:
         problem, answer = entry.columns
         loaded = load_problems(
             entry.hub,
@@ -115,7 +115,7 @@ def _known(entry: Entry, folder: str | Path | None) -> tuple[Problems, str]:
             problem_column=problem,
             answer_column=answer,
         )
-        return loaded, f"{entry.hub}@{entry.revision}"
+        return loaded, entry.hub if entry.hub in DATASETS else f"{entry.hub}@{entry.revision}"
     path = Path(folder).expanduser() / f"{entry.file}.jsonl"
     if not path.is_file():
         raise DataError(

@@ -1,4 +1,4 @@
-"""Every benchmark of the seeds: source, prompt, shots, samples, metric; and your own files the same way.
+"""Every benchmark of the seeds and the embedded one: source, prompt, shots, samples, metric; your own files likewise.
 
 The Hub ids were seen in public code and could not be opened from here, so no revision is pinned. GaoKao's and CMATH's
 rows there were not compared with the files that Qwen2.5-Math evaluates on.
@@ -65,6 +65,9 @@ BENCHMARKS: dict[str, Entry] = {
     "hmmt25": _contest("HMMT 2025", "hmmt25", "MathArena/hmmt_feb_2025", 30),
     "amc23": _contest("AMC 2023", "amc23", "math-ai/amc23", 40, split="test", columns=_QUESTION),
     "cmimc25": _contest("CMIMC 2025", "cmimc25", "MathArena/cmimc_2025", 40),
+    "arithmetic": Entry(
+        "Arithmetic", "", "arithmetic", split="held_out", problems=400, settings=Settings(prompt="plain")
+    ),
 }  # fmt: skip
 
 

@@ -16,6 +16,10 @@ from evaluation.protocol import protocol
 from evaluation.sampling import Sampling
 
 
+class DoesNotFitError(UserError):
+    """No prompt of a benchmark leaves the model room for an answer."""
+
+
 @dataclass(frozen=True)
 class Task:
     """A benchmark, how it is run, and its problems.
@@ -55,6 +59,7 @@ def make_task(name: str, settings: Settings, options: Namespace, files: ModelFil
 
     Raises:
         DataError: It cannot be loaded.
+        DoesNotFitError: The model cannot be asked it.
     """
     benchmark = load_benchmark(name, options.benchmark_dir, options.limit)
     say(f"{'benchmark':9} {benchmark.describe()}")
@@ -95,7 +100,7 @@ def _without_room(
     """Ids of the problems whose prompt leaves no room for the longest completion; says how many there are.
 
     Raises:
-        UserError: That is all of them.
+        DoesNotFitError: That is all of them.
     """
     if positions is None:
         return frozenset()
@@ -103,7 +108,7 @@ def _without_room(
     lengths = [prompt_length(prompt, tokenizer) for prompt in prompts]
     unasked = frozenset(problem.id for problem, length in zip(problems, lengths, strict=True) if length > room)
     if len(unasked) == len(problems):
-        raise UserError(
+        raise DoesNotFitError(
             f"no prompt of {name} fits the model's {positions} positions with {settings.max_new_tokens} new tokens "
             f"and {settings.shots} shots. Give fewer --shots, or a smaller --max-new-tokens."
         )

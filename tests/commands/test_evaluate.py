@@ -288,6 +288,35 @@ def test_where_no_prompt_fits_nothing_is_scored(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_benchmark_that_does_not_fit_is_skipped_and_the_others_are_measured(source, tmp_path, monkeypatch, capsys):
+    scripted(monkeypatch, lambda i, r: Completion(r"\boxed{14}", 5, False))
+    long = tmp_path / "long.jsonl"
+    long.write_text(json.dumps({"problem": "1+" * 500 + "1", "answer": "501"}) + "\n")
+    evaluate.main(["--benchmark", str(long), str(source), "--output-dir", str(tmp_path / "out")])
+    told = capsys.readouterr().out
+    assert re.search(r"skipped: no prompt of .*long.jsonl fits the model's 512 positions", told)
+    assert "* Not measured: no prompt of" in told
+    record = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert [result["benchmark"] for result in record["results"]] == [str(source)]
+    assert list(record["skipped"]) == ["long"]
+
+
+def test_the_embedded_problems_are_a_benchmark(tmp_path, monkeypatch):
+    """The held-out ones, worded as the embedded model was taught: the problem alone."""
+
+    class Always14(Scripted):
+        def complete(self, requests, sampling):
+            assert not any("boxed" in request.prompt for request in requests)
+            return [Completion(r"\boxed{14}", 5, False) for _ in requests]
+
+    monkeypatch.setattr("commands.evaluate.engine_maker", lambda *_: lambda: Always14(None))
+    evaluate.main(["--benchmark", "arithmetic", "--output-dir", str(tmp_path / "out")])
+    (result,) = json.loads((tmp_path / "out" / "evaluation.json").read_text())["results"]
+    golds = list(load_problems("arithmetic", split="held_out").dataset["answer"])
+    assert (result["problems"], result["score"]) == (400, pytest.approx(golds.count("14") / 400))
+    assert result["settings"]["prompt"] == "plain"
+
+
 def test_a_benchmark_of_one_problem_has_no_error_and_ends(tmp_path, source, monkeypatch):
     scripted(monkeypatch, lambda i, r: Completion(r"\boxed{14}", 5, False))
     (result,) = run(tmp_path / "out", source, "--limit", "1")

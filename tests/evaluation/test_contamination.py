@@ -121,5 +121,5 @@ def test_the_texts_that_mmlu_takes_from_math_are_found(shared_data):
 
 @pytest.mark.shared
 def test_demonstrations_are_in_no_benchmark(shared_data):
-    for entry in BENCHMARKS.values():
+    for entry in (entry for entry in BENCHMARKS.values() if entry.file):
         assert find_overlap(TRAINING, problems_of(shared_data, entry.file)) == [], entry.title
