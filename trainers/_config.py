@@ -1,5 +1,6 @@
 """TRL's GRPOConfig plus what the methods here share."""
 
+import warnings
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Literal, get_args
@@ -101,6 +102,7 @@ class RolloutConfig(GRPOConfig):
                 )
 
         self._check_numbers()
+        self._warn_of_passes_in_one_step()
 
     def _check_numbers(self) -> None:
         if self.max_generation_batches < 1:
@@ -112,6 +114,20 @@ class RolloutConfig(GRPOConfig):
             raise ValueError(
                 f"--epsilon_high_schedule would have no effect: --loss_type {self.loss_type} does not clip above. "
                 "Leave it out."
+            )
+
+    def _warn_of_passes_in_one_step(self) -> None:
+        """TRL's sampler gives a generation's batches num_iterations times over; a step may take all of them."""
+        generation = self.steps_per_generation or self.gradient_accumulation_steps
+        passes, taken = self.num_iterations, self.gradient_accumulation_steps
+        if passes > 1 and taken % (passes * generation) == 0:
+            warnings.warn(
+                f"--num_iterations {passes} has no effect here: an optimizer step takes {taken} batches "
+                f"(--gradient_accumulation_steps), which hold all {passes} passes over a generation of {generation} "
+                "(--steps_per_generation). All passes see the same weights, so every ratio is 1, nothing is clipped, "
+                f"and the gradient is that of one pass. Set --gradient_accumulation_steps {generation}, or "
+                "--num_iterations 1.",
+                stacklevel=4,
             )
 
     def epsilon_high_at(self, step: int, max_steps: int) -> float:

@@ -11,7 +11,7 @@ Notation: G group size · r reward · L length in generated tokens · A advantag
 import torch
 from torch import Tensor
 
-# Differences below this share of a group's largest value (or of 1) are rounding: rewards arrive in float32.
+# Differences below this share of the largest value that is compared (or of 1) are rounding: rewards are float32.
 NO_SPREAD = 1e-6
 
 
@@ -69,8 +69,9 @@ def rank_advantages(rewards: Tensor) -> Tensor:
     """REPO: ranks in [−1, 1], `A_i = (1 / (G − 1)) Σ_{j≠i} sign(r_i − r_j)` (Qwen2.5-Math-1.5B-REPO card).
 
     The best of an untied group gets +1, the worst −1; ties share their mid-rank; an all-tied group gets exactly 0.
-    With binary rewards this is RLOO's advantage, `r_i − mean_{j≠i} r_j`. Rewards closer than 1e-6 · max(1, max|r|)
-    are tied, so that the noise of a weighted sum makes no ranks.
+    With binary rewards this is RLOO's advantage, `r_i − mean_{j≠i} r_j`. Two rewards closer than
+    1e-6 · max(1, |r_i|, |r_j|) are tied, so that the noise of a weighted sum makes no ranks; the tolerance is the
+    pair's own, so that one outlier ties no others.
 
     Args:
         rewards: (groups, group_size); G counts a group's scorable completions.
@@ -80,7 +81,8 @@ def rank_advantages(rewards: Tensor) -> Tensor:
     """
     r = rewards.double()
     margins = r.unsqueeze(2) - r.unsqueeze(1)
-    wins = margins.sign().where(margins.abs() > _rounding(r).unsqueeze(2), 0.0).sum(2)
+    larger = torch.maximum(r.abs().unsqueeze(2), r.abs().unsqueeze(1)).clamp(min=1.0)
+    wins = margins.sign().where(margins.abs() > NO_SPREAD * larger, 0.0).sum(2)
     others = (~r.isnan()).sum(1, keepdim=True) - 1
     return wins / others.clamp(min=1)
 

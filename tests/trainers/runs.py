@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import torch
 from datasets import Dataset
 from transformers import TrainerCallback
-from trl.trainer.utils import nanstd
 
 from tests import tiny
 from trainers import BaselineConfig, RolloutTrainer
@@ -29,8 +28,11 @@ class Recomputed(RolloutTrainer):
     """GRPO written through the seam: TRL's advantage expression on what the seam hands out."""
 
     def group_advantages(self, rewards, lengths):
-        std = nanstd(rewards, dim=1, keepdim=True) if rewards.size(1) > 1 else torch.zeros_like(rewards)
-        return (rewards - rewards.nanmean(1, keepdim=True)) / (std + 1e-4)
+        """σ is written out, with TRL's roundings but without its function, so that a change of that shows."""
+        size, mean = rewards.size(1), rewards.nanmean(1, keepdim=True)
+        bessel = torch.tensor(size / (size - 1)) if size > 1 else 0.0
+        std = ((rewards - mean).square().nanmean(1, keepdim=True) * bessel).sqrt()
+        return (rewards - mean) / (std + 1e-4)
 
 
 def settings(path, **changes):

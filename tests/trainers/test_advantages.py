@@ -195,6 +195,12 @@ def test_untied_ranks_end_at_plus_and_minus_one_and_ties_share():
     assert rank_advantages(tensor([2.0, 2.0, 2.0, 2.0]))[0].tolist() == [0.0] * 4
 
 
+def test_an_outlier_ties_no_others():
+    """A tolerance of 1e-6 of the group's largest reward would be 10 here, and tie 0, 1 and 2."""
+    assert rank_advantages(tensor([1e7, 0.0, 1.0, 2.0]))[0].tolist() == pytest.approx([1, -1, -1 / 3, 1 / 3])
+    assert rank_advantages(tensor([1e7, 1e7 + 5, 0.0, -1e7]))[0].tolist() == pytest.approx([2 / 3, 2 / 3, -1 / 3, -1])
+
+
 def test_float_noise_makes_no_ranks():
     assert rank_advantages(tensor([0.1 + 0.2, 0.3, 1.0]))[0].tolist() == pytest.approx([-0.5, -0.5, 1.0])
 

@@ -3,13 +3,14 @@
 import math
 import re
 import statistics
+import warnings
 
 import pytest
 import torch
 from trl import GRPOConfig
 
 from errors import RewardError
-from tests.trainers.runs import build, parity, settings
+from tests.trainers.runs import apart, build, gradients, parity, settings
 from trainers import METHODS, BaselineConfig, BaselineTrainer, LPROConfig, LPROTrainer, REPOConfig, REPOTrainer
 from trainers.advantages import length_penalized_advantages, rank_advantages
 
@@ -385,6 +386,25 @@ def test_reward_weights_form_the_total(tmp_path):
     trainer._generate_and_score_completions([dict(row) for row in ROWS[:4]])
     # totals 1.0, 0.1, 1.1, 0.0
     assert list(trainer._logs["advantages"]) == pytest.approx([1 / 3, -1 / 3, 1, -1])
+
+
+@pytest.mark.parametrize(("accumulation", "warned"), [(1, False), (2, False), (4, True), (8, True)])
+def test_passes_that_fall_into_one_optimizer_step_are_told(accumulation, warned, tmp_path):
+    changes = {"num_iterations": 4, "steps_per_generation": 1, "gradient_accumulation_steps": accumulation}
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        LPROConfig(**settings(tmp_path, **changes))
+    assert warned == any("--num_iterations 4 has no effect here" in str(one.message) for one in told)
+
+
+def test_four_passes_in_one_optimizer_step_are_one(tmp_path):
+    """What the warning says: the same gradients as of one pass, and no ratio that could be clipped."""
+    all_in_one = {"num_iterations": 4, "steps_per_generation": 1, "gradient_accumulation_steps": 4}
+    with pytest.warns(UserWarning, match="the gradient is that of one pass"):
+        ours, trainer = gradients(LPROTrainer, LPROConfig, tmp_path, **all_in_one)
+    once, _ = gradients(LPROTrainer, LPROConfig, tmp_path, num_iterations=1, gradient_accumulation_steps=1)
+    assert apart(ours, once) <= 1e-6
+    assert [row["clip_ratio/region_mean"] for row in trainer.state.log_history[:-1]] == [0.0, 0.0]
 
 
 def test_evaluation_works_with_any_group_size(tmp_path):

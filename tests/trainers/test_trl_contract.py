@@ -86,6 +86,17 @@ def test_the_comparison_can_fail(tmp_path):
     assert not same(ours, theirs)
 
 
+@pytest.mark.parametrize("factor", [1.01, (3 / 4) ** 0.5], ids=["scaled", "without Bessel's correction"])
+def test_another_standard_deviation_in_trl_is_noticed(factor, tmp_path, monkeypatch):
+    from trl.trainer import grpo_trainer
+
+    real = grpo_trainer.nanstd
+    monkeypatch.setattr(grpo_trainer, "nanstd", lambda *args, **kwargs: factor * real(*args, **kwargs))
+    assert not same(
+        trajectory(build(Recomputed, Neutral, tmp_path)), trajectory(build(GRPOTrainer, GRPOConfig, tmp_path))
+    )
+
+
 def test_the_loss_receives_exactly_our_advantages(tmp_path, monkeypatch):
     trainer = build(Fixed, RolloutConfig, tmp_path, gradient_accumulation_steps=2, max_steps=1)
     seen, compute_loss = [], trainer._compute_loss
