@@ -35,9 +35,12 @@ STRATEGIES = {
     "fsdp2": {"fsdp": True, "fsdp_config": {"version": 2, "state_dict_type": "FULL_STATE_DICT"}},
 }
 STEPS = 4
+# Adam divides each gradient by its own size, so that in float32 rounding alone moves weights whose gradient is nearly
+# nothing. In float64 what two processes are off by is small on every CPU. DeepSpeed knows no float64.
+FLOAT64 = ("one", "fsdp2")
 
 
-def trained(strategy, path, method="lpro", checkpoint=None, **changes):
+def trained(strategy, path, method="lpro", checkpoint=None, dtype=torch.float64, **changes):
     """Four steps on scripted completions and rewards; two on each generation, so that one checkpoint lies within."""
     trainer_class, config = METHODS[method]
     rows = ROWS if strategy == "one" else ROWS // 2
@@ -47,6 +50,7 @@ def trained(strategy, path, method="lpro", checkpoint=None, **changes):
     }  # fmt: skip
     trainer = build(trainer_class, config, path, by_row, **{**settings, **STRATEGIES[strategy], **changes})
     trainer.rollout_func = scripted
+    trainer.model.to(dtype)
     watch = Watch()
     trainer.add_callback(watch)
     trainer.train(resume_from_checkpoint=checkpoint)
@@ -66,14 +70,19 @@ def sampled(strategy, path):
     return trainer.state.global_step
 
 
-def cases(strategy, path):
+def dtype_of(strategy):
+    """What is computed in."""
+    return torch.float64 if strategy in FLOAT64 else torch.float32
+
+
+def cases(strategy, path, dtype):
     """What is compared, by name."""
-    trainer, straight = trained(strategy, path / "lpro")
+    trainer, straight = trained(strategy, path / "lpro", dtype=dtype)
     parts = [getattr(p, "ds_tensor", p) for p in trainer.model.parameters()]  # of ZeRO-3
     held = sum(p.to_local().numel() if hasattr(p, "to_local") else p.numel() for p in parts)
     kind = trainer.accelerator.distributed_type
-    _, again = trained(strategy, path / "resumed", checkpoint=str(path / "lpro" / "checkpoint-3"))
-    _, certain = trained(strategy, path / "intuitor", "intuitor", external_weight=1.0)
+    _, again = trained(strategy, path / "resumed", checkpoint=str(path / "lpro" / "checkpoint-3"), dtype=dtype)
+    _, certain = trained(strategy, path / "intuitor", "intuitor", external_weight=1.0, dtype=dtype)
     return {
         "type": kind.value, "processes": trainer.accelerator.num_processes, "held": held,
         "lpro": straight, "resumed": again, "intuitor": certain, "steps": sampled(strategy, path / "knowrl"),
@@ -103,7 +112,7 @@ if __name__ == "__main__":
         asked = folder / "deepspeed.json"
         asked.write_text(json.dumps({**DEEPSPEED, "zero_optimization": ZERO3 if chosen == "zero3" else {"stage": 2}}))
         os.environ.update(ACCELERATE_USE_DEEPSPEED="true", ACCELERATE_DEEPSPEED_CONFIG_FILE=str(asked))
-    found = cases(chosen, folder)
+    found = cases(chosen, folder, dtype_of(chosen))
     if PartialState().is_main_process:
         (folder / "found.json").write_text(json.dumps(found))
     torch.distributed.barrier()

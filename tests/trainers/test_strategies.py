@@ -11,7 +11,7 @@ import pytest
 from transformers import AutoModelForCausalLM
 
 from tests import tiny
-from tests.trainers.strategies import STEPS, cases, trained
+from tests.trainers.strategies import FLOAT64, STEPS, cases, dtype_of, trained
 
 ROOT = Path(__file__).parents[2]
 TYPES = {"fsdp2": "FSDP", "zero2": "DEEPSPEED", "zero3": "DEEPSPEED"}
@@ -19,13 +19,6 @@ needs_deepspeed = pytest.mark.skipif(
     importlib.util.find_spec("deepspeed") is None, reason="needs pip install -e '.[deepspeed]'"
 )
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def one(tmp_path_factory):
-    """One process, and where its models are."""
-    folder = tmp_path_factory.mktemp("one")
-    return cases("one", folder), folder
 
 
 @pytest.fixture(
@@ -46,6 +39,13 @@ def two(request, tmp_path_factory):
     return request.param, json.loads(found.read_text()), folder
 
 
+@pytest.fixture(scope="module")
+def one(two, tmp_path_factory):
+    """One process in the same precision, and where its models are."""
+    folder = tmp_path_factory.mktemp("one")
+    return cases("one", folder, dtype_of(two[0])), folder
+
+
 def weights(folder):
     """Of what was saved, loaded as a plain model."""
     return dict(AutoModelForCausalLM.from_pretrained(folder / "final").named_parameters())
@@ -58,24 +58,30 @@ def test_the_strategy_is_the_one_that_was_asked_for(one, two):
     assert found["held"] * parts == pytest.approx(one[0]["held"], rel=0.05)
 
 
-@pytest.mark.parametrize(
-    ("case", "far"),
-    [("lpro", 5e-5), ("resumed", 5e-5), ("intuitor", 1e-4)],
-)
-def test_two_processes_train_as_one(case, far, one, two):
-    """Prompts, advantages, every logged value, and weights, whose rounding Adam magnifies by the root of a square."""
-    (expected, plain), (_, found, folder) = one, two
+# Of the size of a quantity. Self-certainty is kept in float32, and its z-score divides by the spread within a group,
+# some hundredths of it: what is off by 1e-7 there is off by 3e-5 in an advantage.
+FAR = {"lpro": 1e-4, "resumed": 1e-4, "intuitor": 5e-3}
+
+
+@pytest.mark.parametrize("case", FAR)
+def test_two_processes_train_as_one(case, one, two):
+    """Prompts, advantages, every logged value, and weights by how far they moved."""
+    (expected, plain), (strategy, found, folder) = one, two
     expected, found = expected[case], found[case]
+    far = FAR[case] * (1 if strategy in FLOAT64 else 20)
     assert len(found["log"]) == STEPS
     for ours, theirs in zip(found["log"], expected["log"], strict=True):
-        assert ours == pytest.approx(theirs, rel=1e-4, abs=1e-5)
+        # A loss is a mean of terms of the size of the advantages, about 1, that cancel.
+        assert ours.pop("loss") == pytest.approx(theirs.pop("loss"), abs=far)
+        assert ours == pytest.approx(theirs, rel=far)
     assert [row["prompts"] for row in found["seen"]] == [row["prompts"] for row in expected["seen"]]
     for ours, theirs in zip(found["seen"], expected["seen"], strict=True):
-        assert ours["advantages"] == pytest.approx(theirs["advantages"], abs=1e-3)
+        assert ours["advantages"] == pytest.approx(theirs["advantages"], abs=far)
     before = dict(tiny.model(tiny.tokenizer()).named_parameters())
     ours, theirs = weights(folder / case), weights(plain / case)
-    assert max((p - ours[name]).abs().max().item() for name, p in theirs.items()) < far
-    assert max((p - before[name]).abs().max().item() for name, p in theirs.items()) > 100 * far, "nothing was learned"
+    moved = max((p - before[name]).abs().max().item() for name, p in theirs.items())
+    assert moved > 0.01, "nothing was learned, so nothing could differ"  # the learning rate, which is Adam's step
+    assert max((p - ours[name]).abs().max().item() for name, p in theirs.items()) < far * moved
 
 
 def test_processes_that_end_at_different_times_wait_for_each_other(two):
