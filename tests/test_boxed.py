@@ -36,6 +36,6 @@ def test_no_closed_box_is_none(text):
 
 @pytest.mark.parametrize("piece", [r"\boxed{", r"\boxed", "{", r"\fbox{}", "\\", r"\boxed{1}"])
 def test_last_box_takes_linear_time(piece):
-    start = time.perf_counter()
+    start = time.process_time()
     last_boxed("\\boxed{" + piece * 300_000)
-    assert time.perf_counter() - start < 2  # a quadratic search needs minutes
+    assert time.process_time() - start < 5  # a quadratic search needs minutes

@@ -350,7 +350,7 @@ def test_a_typical_mistake_is_one_paragraph_with_the_way_out(mistake, tmp_path):
         env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     told = done.stderr.strip()

@@ -37,7 +37,7 @@ def test_a_machine_that_passes_the_tests_is_fit(tmp_path):
         env={**os.environ, "HF_HUB_OFFLINE": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     lines = done.stdout.splitlines()

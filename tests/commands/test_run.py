@@ -41,7 +41,7 @@ def begin(folder, *more):
         stderr=subprocess.STDOUT,
         text=True,
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while len(read_jsonl(RunFolder(folder).metrics)) < 3:
         assert process.poll() is None, process.stdout.read()[-2000:]
         assert time.monotonic() < deadline

@@ -434,7 +434,7 @@ def test_a_reader_that_goes_away_does_not_end_the_run(tmp_path):
     process.stdout.readline()
     process.stdout.close()
     error = process.stderr.read().decode()
-    assert process.wait(timeout=120) == 0, error[-2000:]
+    assert process.wait(timeout=300) == 0, error[-2000:]
     assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "finished"
 
 

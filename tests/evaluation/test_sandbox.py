@@ -66,7 +66,7 @@ def test_the_error_is_the_end_of_the_traceback(sandbox):
 
 
 def test_what_was_printed_before_a_time_out_is_kept(sandbox):
-    result = sandbox.run("print('so far')\nwhile True: pass", timeout=0.5)
+    result = sandbox.run("print('so far')\nwhile True: pass", timeout=3)
     assert (result.stdout, result.timed_out, result.truncated) == ("so far\n", True, False)
 
 
@@ -233,7 +233,7 @@ sys.stdin.readline()
 BUSY = "sandbox.run('while True: pass', timeout=60)\n"
 
 
-def wait_until(condition, seconds=5):
+def wait_until(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         time.sleep(0.02)
@@ -268,7 +268,7 @@ def gone(pids):
 )
 def test_nothing_is_left_after_an_end(ending):
     process, pids = start(SCRIPT + ending)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     assert gone(pids)
 
 
@@ -279,7 +279,7 @@ def test_nothing_is_left_after_a_kill(number, meanwhile):
     assert wait_until(lambda: len(descendants(launcher)) == 2)
     pids = [launcher, *descendants(launcher)]
     process.send_signal(number)
-    process.wait(timeout=60)
+    process.wait(timeout=300)
     assert gone(pids)
     os.killpg(process.pid, signal.SIGKILL) if meanwhile else None
 
@@ -289,7 +289,7 @@ def test_after_a_ctrl_c_the_sandbox_works_on():
     process, pids = start(SCRIPT + caught)
     assert wait_until(lambda: len(descendants(pids[0])) == 2)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it
-    assert process.communicate(timeout=60) == ("5\n\n", "")
+    assert process.communicate(timeout=300) == ("5\n\n", "")
     assert gone(pids)
 
 

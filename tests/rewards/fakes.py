@@ -42,6 +42,14 @@ def _sleep(value):
     return value
 
 
+def _meet(value):
+    """Wait until so many are here at the same time; alone it is endless."""
+    folder, others = value
+    Path(folder, str(os.getpid())).touch()
+    while len(os.listdir(folder)) < others:
+        time.sleep(0.01)
+
+
 def _spin(_):
     while True:
         pass

@@ -117,7 +117,7 @@ def test_the_first_offenders_are_kept(verifier, tmp_path):
     verifier.report(["x"], [box(GREEDY)])
     verifier.report(["x"], [box(GREEDY + "+1")])
     first, second = map(json.loads, (tmp_path / "run" / "offenders.jsonl").read_text().splitlines())
-    assert first["seconds"] == pytest.approx(0.5, abs=0.4)
+    assert first["seconds"] >= 0.5  # the limit that it met
     assert (first["gold"], first["reason"], first["text"]) == ("x", "timeout", long[-20_000:])
     assert (second["gold"], second["reason"], second["text"]) == ("x", "memory", box(GREEDY))
 

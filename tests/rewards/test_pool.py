@@ -21,6 +21,14 @@ def pool():
     pool.close()
 
 
+@pytest.fixture(scope="module")
+def patient():
+    """Whose limit is only met where something hangs."""
+    pool = Pool("tests.rewards.fakes:act", workers=2, limit=60, memory=64 * MIB)
+    yield pool
+    pool.close()
+
+
 def statuses(outcomes):
     return [outcome.status for outcome in outcomes]
 
@@ -41,18 +49,21 @@ def test_no_items_no_outcomes():
 @pytest.mark.parametrize("kind", ["spin", "spin_in_c", "ignore_signals_and_sleep", "stop"])
 def test_an_endless_item_costs_nothing_but_itself(pool, kind):
     items = [("give", i) for i in range(100)]
-    start = time.perf_counter()
     outcomes = pool.run([*items[:50], (kind,), *items[50:]])
-    assert LIMIT <= time.perf_counter() - start < LIMIT + 1
     assert statuses(outcomes) == ["ok"] * 50 + ["timeout"] + ["ok"] * 50
-    assert outcomes[50].seconds == pytest.approx(LIMIT, abs=0.5)
+    assert LIMIT <= outcomes[50].seconds < 20 * LIMIT
     assert values(outcomes[:50] + outcomes[51:]) == list(range(100))
 
 
-def test_eight_endless_items_take_as_long_as_one(pool):
-    start = time.perf_counter()
+def test_eight_endless_items_run_at_the_same_time(patient, tmp_path):
+    """So they take as long as one: none of these ends before all eight are there, and there are two workers."""
+    outcomes = patient.run([("meet", [str(tmp_path), 8])] * 8 + [("give", i) for i in range(100)])
+    assert statuses(outcomes) == ["ok"] * 108
+    assert len(list(tmp_path.iterdir())) == 8
+
+
+def test_eight_endless_items_end(pool):
     outcomes = pool.run([("spin",)] * 8 + [("give", i) for i in range(100)])
-    assert time.perf_counter() - start < LIMIT + 2  # two workers; one after the other would take 4 limits
     assert statuses(outcomes) == ["timeout"] * 8 + ["ok"] * 100
 
 
@@ -61,19 +72,19 @@ def test_good_items_are_answered_however_many_endless_ones_there_are(pool):
     assert statuses(outcomes) == ["timeout"] * 11 + ["ok"] * 30
 
 
-def test_a_slow_item_within_the_limit_keeps_its_result(pool):
+def test_a_slow_item_within_the_limit_keeps_its_result(patient):
     slow = 0.6
-    assert _batch.GRACE_SECONDS < slow < LIMIT
-    outcomes = pool.run([("sleep", slow), *[("give", i) for i in range(64)], ("sleep", slow)])
+    assert _batch.GRACE_SECONDS < slow < patient.limit
+    outcomes = patient.run([("sleep", slow), *[("give", i) for i in range(64)], ("sleep", slow)])
     assert values(outcomes) == [slow, *range(64), slow]
 
 
-def test_what_stands_behind_a_slow_item_does_not_wait_for_it():
-    pool = Pool("tests.rewards.fakes:act", workers=1)
+def test_what_stands_behind_a_slow_item_does_not_wait_for_it(tmp_path):
+    """Two items of one chunk and one worker that end only together."""
+    pool = Pool("tests.rewards.fakes:act", workers=1, limit=60)
     pool.run([("give", 1)])
-    start = time.perf_counter()
-    assert statuses(pool.run([("sleep", 0.7), ("sleep", 0.7), *[("give", i) for i in range(30)]])) == ["ok"] * 32
-    assert time.perf_counter() - start < 1.3  # one chunk; one after the other would take 1.4 s
+    meeting = ("meet", [str(tmp_path), 2])
+    assert statuses(pool.run([meeting, meeting, *[("give", i) for i in range(30)]])) == ["ok"] * 32
     assert len(pool.idle) == 1
     pool.close()
 
@@ -86,15 +97,18 @@ def test_a_worker_at_low_priority_is_not_kept():
     pool.close()
 
 
-def test_a_batch_has_a_deadline(pool, monkeypatch):
+def test_a_batch_has_a_deadline(patient, monkeypatch):
+    """Of 41 · 0.15 s / 2 workers + 12 limits; when it has come, what is undecided has met a limit."""
+    items = [("spin",)] * 40 + [("give", 7)]
+    begin = time.monotonic()
+    batch = _batch.Batch(patient, items)
+    assert batch.deadline - begin == pytest.approx(41 * 0.15 / 2 + 12 * patient.limit, abs=1)
+    batch.deadline = begin + 2
     monkeypatch.setattr(_batch, "SLOW_LANES", 1)
     monkeypatch.setattr(_batch, "GRACE_SECONDS", 0.01)
-    monkeypatch.setattr(pool, "limit", 0.1)
-    start = time.perf_counter()
-    outcomes = pool.run([("spin",)] * 40 + [("give", 7)])
-    # 41 · 0.01 s / 2 workers + 12 · 0.1 s = 1.4 s; forty limits would be 4 s
-    assert 1.2 < time.perf_counter() - start < 2.2
+    outcomes = batch.run()
     assert statuses(outcomes) == ["timeout"] * 40 + ["ok"]
+    assert time.monotonic() - begin < patient.limit
 
 
 @pytest.mark.parametrize("kind", ["allocate", "allocate_and_swallow"])

@@ -87,10 +87,10 @@ def test_gold_comes_first():
 @pytest.mark.parametrize(
     "answer", [r"\binom{20000}{10000}", r"\Gamma(3000)", r"\gcd(10^{5000},0)", "9^{9^9}", "10^{10^{10}}", "(10^{10})!"]
 )
-def test_a_huge_number_scores_zero_in_a_few_seconds(answer):
+def test_a_huge_number_scores_zero_and_ends(answer):
     start = time.perf_counter()
     assert verify(["5"], [box(answer)]) == [0.0]
-    assert time.perf_counter() - start < 8  # 2 s to read, 2 s to compare, on a busy machine
+    assert time.perf_counter() - start < 60  # a watchdog; computed, any of them would take hours
 
 
 def test_equal_huge_numbers_score_one():

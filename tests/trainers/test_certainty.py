@@ -78,6 +78,11 @@ def read(model, temperature=0.9, sampling=0.9, after=False, chunks=2):
     return tokens, logits, width, reader
 
 
+def rounding(logits):
+    """What a sum of products of this size may be off by in float32, some dozens of them one after the other."""
+    return 32 * torch.finfo(torch.float32).eps * logits.abs().max().item()
+
+
 @pytest.mark.parametrize("kind", ["tied", "untied", "bias", "cohere", "gemma"])
 @pytest.mark.parametrize("temperature", [0.9, 1.0])
 def test_what_is_read_is_the_definition(kind, temperature):
@@ -85,11 +90,13 @@ def test_what_is_read_is_the_definition(kind, temperature):
     tokens, logits, width, reader = read(model_of(kind), temperature)
     assert reader.fused == (kind != "gemma" and temperature == 0.9)
     expected = kl_from_uniform(logits[:, -width - 1 : -1].double() / temperature)
-    assert tokens.certainty[tokens.mask].double() == pytest.approx(expected[tokens.mask], abs=1e-5)
+    assert tokens.certainty[tokens.mask].double() == pytest.approx(expected[tokens.mask], abs=rounding(logits))
     assert not tokens.certainty[~tokens.mask].any()
     assert tokens.certainty[tokens.mask].min() > 0
     probs = (logits[:, -width - 1 : -1].double() / 0.9).softmax(-1)
-    assert tokens.entropy[tokens.mask].double() == pytest.approx(-(probs * probs.log()).sum(-1)[tokens.mask], abs=1e-5)
+    assert tokens.entropy[tokens.mask].double() == pytest.approx(
+        -(probs * probs.log()).sum(-1)[tokens.mask], abs=rounding(logits)
+    )
 
 
 @pytest.mark.parametrize("kind", ["tied", "untied"])
@@ -101,7 +108,7 @@ def test_an_adapter_changes_what_is_read(kind):
             nn.init.normal_(p, std=0.5)
     tokens, logits, width, _ = read(model)
     expected = kl_from_uniform(logits[:, -width - 1 : -1].double() / 0.9)
-    assert tokens.certainty[tokens.mask].double() == pytest.approx(expected[tokens.mask], abs=1e-5)
+    assert tokens.certainty[tokens.mask].double() == pytest.approx(expected[tokens.mask], abs=rounding(logits))
     assert (tokens.certainty - before).abs().max() > 0.1
 
 
@@ -123,7 +130,7 @@ def test_after_is_the_distribution_behind_the_last_token():
     tokens, logits, width, _ = read(model_of("tied"), temperature=1.0, sampling=1.0, after=True)
     places = logits.size(1) - width + tokens.mask.sum(1) - 1
     expected = kl_from_uniform(logits[torch.arange(4), places].double())
-    assert tokens.after.double() == pytest.approx(expected, abs=1e-5)
+    assert tokens.after.double() == pytest.approx(expected, abs=rounding(logits))
 
 
 def test_the_number_of_passes_changes_nothing():

@@ -162,7 +162,7 @@ def test_two_processes_see_the_same_contract(tmp_path):
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         check=False,
     )
     assert result.exists(), run.stderr[-3000:]
