@@ -59,7 +59,9 @@ def _overlap(record: dict[str, Any]) -> str:
     )
     if found.get("rest") and found["exact"] + found["near"]:
         rest = with_standard_error(found["rest"]["accuracy"], found["rest"]["accuracy_se"], 100, " %")
-        return f"{told}; on the other {found['rest']['problems']:,} the trained model is at {rest}."
+        was = found["rest"].get("before")  # not in the record of older runs
+        start = "" if was is None else f", from {100 * was:.1f} %"
+        return f"{told}; on the other {found['rest']['problems']:,} the trained model is at {rest}{start}."
     return f"{told}."
 
 

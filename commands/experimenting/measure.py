@@ -1,5 +1,6 @@
 """What the runs of an experiment came to: numbers for its table, its sentences and its plots."""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ TITLES = {
     "entropy": "entropy",
     "clip_ratio/region_mean": "share of tokens clipped",
     "completions/mean_length": "sampled length",
+    "groups/effective": "share of groups with signal",
     "rewards/accuracy/mean": "sampled accuracy",
 }
 """What training metrics are called on the page."""
@@ -84,10 +86,19 @@ class Results:
         name = MEASURES[measure][0]
         return [[float(row[when][name]) for row in self._held_out[cell.folder.path.name]] for cell in self.of(arm)]
 
-    def spread(self, arm: Arm, measure: str, when: str = "after") -> Spread:
-        """A held-out measure over seeds, scaled."""
-        scale = MEASURES[measure][1]
-        return Spread.of([scale * fmean(values) for values in self.held_out(arm, measure, when)])
+    def unlike_training(self, *arms: Arm) -> list[int]:
+        """Places of the held-out problems that are like no problem that any run of these arms was trained on."""
+        runs = [self._held_out[cell.folder.path.name] for arm in arms for cell in self.of(arm)]
+        return [
+            place
+            for place, rows in enumerate(zip(*runs, strict=True))
+            if not any(r.get("like_training") for r in rows)
+        ]
+
+    def spread(self, arm: Arm, measure: str, when: str = "after", places: Sequence[int] | None = None) -> Spread:
+        """A held-out measure over seeds, scaled; of the problems at these places, None for all."""
+        scale, found = MEASURES[measure][1], self.held_out(arm, measure, when)
+        return Spread.of([scale * fmean(v if places is None else [v[i] for i in places]) for v in found])
 
     def starts(self) -> dict[str, Arm]:
         """What is measured before training, by its name: one for all arms, or each its own where tools differ."""
@@ -116,15 +127,30 @@ class Results:
         """(step, value) of a run's training metric."""
         return points(self._metrics[cell.folder.path.name], metric)
 
-    def difference(self, arm: str, against: str, measure: str) -> SeededDifference:
-        """Of two arms, unscaled, in a held-out measure or a training metric."""
+    def difference(
+        self, arm: str, against: str, measure: str, places: Sequence[int] | None = None
+    ) -> SeededDifference:
+        """Of two arms, unscaled, in a held-out measure (of the problems at these places) or a training metric."""
         read = self.held_out if measure in MEASURES else self.late
         after, before = (read(self.arm(name), measure) for name in (arm, against))
+        if places is not None:
+            after, before = ([[row[i] for i in places] for row in side] for side in (after, before))
         return seeded_difference(before, after)
 
     def arm(self, name: str) -> Arm:
         """The arm of a name."""
         return next(arm for arm in self.experiment.arms if arm.name == name)
+
+    def completions(self, arm: Arm) -> tuple[float, float]:
+        """Sampled for a run on average over seeds: in training, and by a filter that was run before it."""
+        cells = self.of(arm)
+        trained = [self.records[cell.folder.path.name].get("completions", math.nan) for cell in cells]
+        filtered = [
+            json.loads(path.read_text(encoding="utf-8"))["result"]["samples"]
+            for cell in cells
+            for path in cell.data.glob("**/filter.json")
+        ]
+        return fmean(trained), sum(filtered) / len(cells)
 
     def seconds(self, arm: Arm) -> float:
         """Of training, on average over seeds."""

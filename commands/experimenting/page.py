@@ -1,5 +1,6 @@
 """An experiment on one page: its question, table, findings in words, plots, and how to make it again."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,12 +11,24 @@ from evaluation.over_seeds import SeededDifference
 
 
 def findings(results: Results) -> list[str]:
-    """A sentence for each comparison and measure, by rule: what is more than noise, and what is not."""
+    """A sentence for each comparison and measure, by rule: what is told from noise, and what is not."""
     return [
         _sentence(arm, against, measure, results.difference(arm, against, measure))
+        + _on_the_rest(results, arm, against)
+        if measure == "accuracy"
+        else _sentence(arm, against, measure, results.difference(arm, against, measure))
         for arm, against in results.experiment.compare
         for measure in (*MEASURES, *results.experiment.metrics)
     ]
+
+
+def _on_the_rest(results: Results, arm: str, against: str) -> str:
+    """The difference in accuracy on the problems unlike any that was trained on, where some are like one."""
+    places = results.unlike_training(results.arm(arm), results.arm(against))
+    if len(places) == len(results.held_out(results.arm(arm), "accuracy")[0]) or not places:
+        return ""
+    found = results.difference(arm, against, "accuracy", places)
+    return f" On the {len(places)} problems unlike any that was trained on: {_interval(found, 100)}."
 
 
 def _sentence(arm: str, against: str, measure: str, found: SeededDifference) -> str:
@@ -27,7 +40,10 @@ def _sentence(arm: str, against: str, measure: str, found: SeededDifference) -> 
     if found.mean == found.standard_error == 0.0:
         return f"**{arm}** against {against}: the same {name}, problem by problem and seed by seed."
     if not found.is_clear:
-        return f"**{arm}** against {against}: no difference in {name} that could be told from noise ({interval})."
+        signs = {math.copysign(1, mean) for mean in found.by_seed if mean}
+        alike = len(signs) == 1 and 0.0 not in found.by_seed
+        every = f"; {'higher' if signs == {1} else 'lower'} in every seed" if alike else ""
+        return f"**{arm}** against {against}: {name} could not be told from noise ({interval}{every})."
     p = "p < 0.0001" if found.p < 1e-4 else f"p = {found.p:.2g}"
     return f"**{arm}** against {against}: {name} is {'higher' if found.mean > 0 else 'lower'} ({interval}; {p})."
 
@@ -36,7 +52,27 @@ def header(results: Results) -> list[str]:
     """Titles of the table's columns."""
     metrics = [f"{title_of(metric)} (sd)" for metric in results.experiment.metrics]
     ran = ["ran Python (sd)"] if _any_code(results) else []
-    return ["", "accuracy (sd)", "difference", "by seed", "length (sd)", "difference", *ran, *metrics, "training"]
+    rest = ["unlike training (sd)"] if _any_alike(results) else []
+    filtered = ["completions"] if _any_filter(results) else []
+    head = ["", "accuracy (sd)", "difference", "by seed", "length (sd)", "difference"]
+    return [*head, *rest, *ran, *metrics, *filtered, "training"]
+
+
+def _any_alike(results: Results) -> bool:
+    problems = len(results.held_out(results.experiment.arms[0], "accuracy")[0])
+    return any(len(results.unlike_training(arm)) < problems for arm in results.experiment.arms)
+
+
+def _any_filter(results: Results) -> bool:
+    return any(results.completions(arm)[1] for arm in results.experiment.arms)
+
+
+def _rest(results: Results, arm: Arm, when: str) -> list[str]:
+    """Accuracy on the problems that are like none that was trained on."""
+    if not _any_alike(results):
+        return []
+    places = results.unlike_training(arm)
+    return [results.spread(arm, "accuracy", when, places).told(unit=" %") if places else "–"]
 
 
 def _any_code(results: Results) -> bool:
@@ -58,8 +94,9 @@ def rows(results: Results) -> list[list[str]]:
 
 def _untrained(results: Results, name: str, arm: Arm) -> list[str]:
     accuracy, length = (f"{results.spread(arm, m, 'before').mean:.1f}{MEASURES[m][2]}" for m in MEASURES)
-    blank = [""] * (len(results.experiment.metrics) + 1)
-    return [name, accuracy, "", "", length, "", *_ran(results, arm, "before"), *blank]
+    blank = [""] * (len(results.experiment.metrics) + _any_filter(results) + 1)
+    rest = [cell.partition(" (")[0] for cell in _rest(results, arm, "before")]  # the same for each seed
+    return [name, accuracy, "", "", length, "", *rest, *_ran(results, arm, "before"), *blank]
 
 
 def _row(results: Results, arm: Arm) -> list[str]:
@@ -71,9 +108,13 @@ def _row(results: Results, arm: Arm) -> list[str]:
         cells.append(_interval(found, scale) if found else "")
         if measure == "accuracy":
             cells.append(", ".join(f"{scale * value:+.1f}" for value in found.by_seed) if found else "")
-    cells += _ran(results, arm, "after")
+    cells += _rest(results, arm, "after") + _ran(results, arm, "after")
     late = [Spread.of([mean for (mean,) in results.late(arm, metric)]) for metric in results.experiment.metrics]
-    return [*cells, *(one.told(".3g") for one in late), f"{results.seconds(arm):.0f} s"]
+    cells += [one.told(".3g") for one in late]
+    if _any_filter(results):
+        trained, filtered = results.completions(arm)
+        cells.append(f"{trained:,.0f}" + (f" + {filtered:,.0f} to filter" if filtered else ""))
+    return [*cells, f"{results.seconds(arm):.0f} s"]
 
 
 def _interval(found: SeededDifference, scale: float) -> str:
@@ -91,12 +132,29 @@ def page(results: Results, command: str, pictures: Sequence[Path]) -> str:
         f"{problems} held-out problems, greedy; seeds {', '.join(map(str, results.seeds))}. Each difference is "
         "against the arm that the sentences below name, paired by seed and problem; its 95 % interval counts the "
         "choice of both."
+        + _alike(results)
         + (" What was sampled in training is the mean of its last quarter." if experiment.metrics else ""),
         "\n".join(f"* {sentence}" for sentence in findings(results)),
+        *(
+            ["\n".join(["To be read with that in mind:\n", *(f"* {note}" for note in experiment.notes)])]
+            * bool(experiment.notes)
+        ),
         *(f"![{path.stem.rpartition('-')[2]}]({path.name})" for path in pictures),
         _how(results, command),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _alike(results: Results) -> str:
+    """How many of the held-out problems are like one that was trained on."""
+    if not _any_alike(results):
+        return ""
+    counts = sorted({len(results.unlike_training(arm)) for arm in results.experiment.arms})
+    many = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return (
+        f" Of the held-out problems {many} are unlike any that was trained on; the others have a training problem of "
+        "the same mould with other numbers (docs/evaluation.md, contamination)."
+    )
 
 
 def _how(results: Results, command: str) -> str:

@@ -50,13 +50,18 @@ class Cell:
         return min(0.99, last_step(read_jsonl(self.folder.metrics)) / steps) if steps else 0.0
 
     @property
+    def data(self) -> Path:
+        """What the commands before training make."""
+        return self.runs / f"{self.folder.path.name}-data"
+
+    @property
     def log(self) -> Path:
         """What its commands say."""
         return self.runs / f"{self.folder.path.name}.log"
 
     def commands(self) -> list[list[str]]:
         """What is run for it, one after the other."""
-        train, first = self.arm.filled(self.runs / f"{self.folder.path.name}-data", self.seed)
+        train, first = self.arm.filled(self.data, self.seed)
         out = ["--seed", str(self.seed), "--output_dir", str(self.folder.path)]
         return [*first, ["cli.py", "train", *train, *out, *QUIET]]
 

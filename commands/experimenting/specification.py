@@ -12,7 +12,7 @@ from commands.arguments.recipe import ROOT, read_recipe
 from errors import UserError, did_you_mean
 
 SHIPPED = ROOT / "experiments"
-_KEYS = ("title", "question", "settings", "arms", "compare", "metrics")
+_KEYS = ("title", "question", "settings", "arms", "compare", "metrics", "notes")
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class Experiment:
         arms: In the order of the table.
         compare: Pairs of arms, the second being the one that the first is held against.
         metrics: Training metrics that the table has beside accuracy and length, means of the last quarter of steps.
+        notes: What a reader of the result must know, a sentence or two each.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Experiment:
     arms: tuple[Arm, ...]
     compare: tuple[tuple[str, str], ...]
     metrics: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = field(default=())
 
 
 def shipped() -> dict[str, Path]:
@@ -99,7 +101,8 @@ def read_experiment(name: str, also: Mapping[str, Any]) -> Experiment:
             raise UserError(f"{path}: compare names {arm!r}, which is no arm.")
     question, title = " ".join(str(asked.get("question", "")).split()), str(asked.get("title", path.stem))
     metrics = tuple(asked.get("metrics") or ())
-    return Experiment(path.stem, title, question, arms, tuple(compare.items()), metrics)
+    notes = tuple(" ".join(str(note).split()) for note in asked.get("notes") or ())
+    return Experiment(path.stem, title, question, arms, tuple(compare.items()), metrics, notes)
 
 
 def _arms(path: Path, asked: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

@@ -19,30 +19,32 @@ def report(run: RunFolder, task: Task, seconds: float, before: Measurement | Non
     if before is not None and after is not None and task.held_out is not None:
         change = compare(before, after)
         found |= {"before": before.summary(), "after": after.summary()}
-        found["overlap"] = _overlap(task, after)
+        found["overlap"], alike = _overlap(task, before, after)
         found["change"] = {name: dataclasses.asdict(difference) for name, difference in change.items()}
-        rows = zip(task.held_out["problem"], task.held_out["answer"], before.rows(), after.rows(), strict=True)
+        columns = (task.held_out["problem"], task.held_out["answer"], alike, before.rows(), after.rows())
+        names = ("problem", "answer", "like_training", "before", "after")
         run.held_out.unlink(missing_ok=True)
-        append_jsonl(
-            run.held_out, ({"problem": p, "answer": a, "before": was, "after": now} for p, a, was, now in rows)
-        )
+        append_jsonl(run.held_out, (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)))
         _say_results(found)
     run.update(**found)
     say(f"trained in {seconds:.0f} s; model in {run.final}")
 
 
-def _overlap(task: Task, after: Measurement) -> dict[str, Any]:
-    """How many held-out problems equal one that was trained on, or nearly; and how the model does on the rest."""
+def _overlap(task: Task, before: Measurement, after: Measurement) -> tuple[dict[str, Any], list[str | None]]:
+    """How many held-out problems are like one that was trained on, and how the model does on the rest.
+
+    Returns:
+        For the record; and for each held-out problem "equal", "near" (`evaluation/contamination.py` says what that is)
+        or None.
+    """
     assert task.held_out is not None, "it was measured on them"
     ids = [str(place) for place in range(len(task.held_out))]
     matches = find_overlap(task.train["problem"], task.held_out["problem"])
-    rest = clean_score(ids, [[right] for right in after.correct], matches)
+    was, now = (clean_score(ids, [[right] for right in side.correct], matches) for side in (before, after))
+    found = {match.benchmark_id: "equal" if match.exact else "near" for match in matches}
     exact = sum(match.exact for match in matches)
-    return {
-        "exact": exact,
-        "near": len(matches) - exact,
-        "rest": {"accuracy": rest[0], "accuracy_se": rest[1], "problems": rest[2]} if rest else None,
-    }
+    rest = {"accuracy": now[0], "accuracy_se": now[1], "problems": now[2], "before": was[0]} if was and now else None
+    return {"exact": exact, "near": len(matches) - exact, "rest": rest}, [found.get(place) for place in ids]
 
 
 def _say_results(found: dict[str, Any]) -> None:
@@ -55,3 +57,8 @@ def _say_results(found: dict[str, Any]) -> None:
     for title, name in (("cut off", "truncated"), ("ran Python", "with_code")):
         if not math.isclose(after.get(name, 0), 0):
             say(f"{title:14}{before[name]:>16.1%}{after[name]:>16.1%}")
+    overlap = found["overlap"]
+    if overlap["exact"] + overlap["near"]:
+        rest = overlap["rest"]
+        told = f"; on the {rest['problems']} others {rest['before']:.1%} → {rest['accuracy']:.1%}" if rest else ""
+        say(f"{overlap['exact']} of these problems equal a training problem and {overlap['near']} nearly do{told}")

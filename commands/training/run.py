@@ -129,6 +129,7 @@ def open_record(run: RunFolder, settings: Settings, task: Task, argv: Sequence[s
         seed=settings.trainer.seed,
         started=begun or now(),
         steps=task.plan.optimizer_steps,
+        completions=task.plan.generations * task.plan.completions_per_generation,
         not_deterministic=left_to_chance(settings),
         batch=task.plan.lines(),
         **describe(["cli.py", "train", *argv], processes=PartialState().num_processes),

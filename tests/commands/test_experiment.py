@@ -29,13 +29,13 @@ with (out / "starts").open("a") as file: file.write("x")
 (out / "run.json").write_text(json.dumps({"status": "running", "steps": 4}))
 time.sleep(float(sys.argv[2]))
 if sys.argv[3] == "fail": sys.exit("error: --beta must be at least 0; found -1.")
-rows = [{"before": {"correct": 0, "length": 9}, "after": {"correct": int(i < int(sys.argv[3])), "length": 5 + i % 2}}
-        for i in range(20)]
+rows = [{"like_training": "near" if i >= 10 else None, "before": {"correct": 0, "length": 9},
+         "after": {"correct": int(i < int(sys.argv[3])), "length": 5 + i % 2}} for i in range(20)]
 (out / "held_out.jsonl").write_text("".join(json.dumps(row) + "\\n" for row in rows))
 logs = [{"step": s, "reward": s / 4, "rewards/accuracy/mean": s / 5, "completions/mean_length": 6, "entropy": s / 10,
          "clip_ratio/region_mean": 0.01, "frac_reward_zero_std": 0.2} for s in (1, 2, 3, 4)]
 (out / "metrics.jsonl").write_text("".join(json.dumps(row) + "\\n" for row in logs))
-done = {"status": "finished", "steps": 4, "after": {"accuracy": 1}, "training_seconds": 2}
+done = {"status": "finished", "steps": 4, "after": {"accuracy": 1}, "training_seconds": 2, "completions": 640}
 (out / "run.json").write_text(json.dumps(done))
 """
 
@@ -135,11 +135,49 @@ def test_the_page_says_what_the_runs_say(tmp_path, stand_in):
     told = findings(results)
     assert "**high** against low: accuracy is higher (+50.0 points" in told[0]
     assert "entropy" in told[2]
-    assert all("no difference" in sentence or "the same" in sentence for sentence in told[1:])
+    assert told[0].endswith("On the 10 problems unlike any that was trained on: +40.0 [+5.1, +74.9].")
+    assert all("could not be told from noise" in sentence or "the same" in sentence for sentence in told[1:])
     pictures = draw(results, tmp_path)
     text = page(results, "python cli.py experiment clipping", pictures)
     assert "| high | 80.0 % (5.0) | +50.0 [" in text
+    assert "| 60.0 % (10.0) |" in text, "of the ten problems unlike any that was trained on"
+    assert "Of the held-out problems 10 are unlike any that was trained on" in text
+    assert "to filter" not in text
     assert all(f"({path.name})" in text and path.stat().st_size > 10_000 for path in pictures)
+
+
+def test_an_effect_that_noise_could_explain_is_told_with_its_interval_and_signs(tmp_path, stand_in):
+    """Three seeds that agree in sign alone: +1, +2 and +9 of 20 problems."""
+    asked = read_experiment("clipping", {})
+    arms = (arm("low", right=4), arm("high", right=4, seconds=0.0))
+    notes = ("Seen before the runs.",)
+    asked = replace(asked, arms=arms, compare=(("high", "low"),), metrics=(), notes=notes)
+    cells = [Cell(each, seed, tmp_path / each.name) for each in arms for seed in (1, 2, 3)]
+    run(cells)
+    for cell, more in zip(cells[3:], (1, 2, 9), strict=True):
+        rows = [json.loads(line) for line in cell.folder.held_out.read_text().splitlines()]
+        for i, row in enumerate(rows):
+            row["after"]["correct"] = int(i < 4 + cell.seed + more)
+        cell.folder.held_out.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    told = findings(Results(asked, cells))[0]
+    noise = "**high** against low: accuracy could not be told from noise (+20.0 points, 95 % interval [-"
+    assert told.startswith(noise)
+    assert "; higher in every seed)." in told
+    assert "* Seen before the runs." in page(Results(asked, cells), "again", [])
+
+
+def test_what_a_filter_sampled_is_part_of_the_cost(tmp_path, stand_in):
+    arms = (arm("random", right=4), arm("zone", right=5))
+    asked = replace(read_experiment("clipping", {}), arms=arms, compare=(("zone", "random"),), metrics=())
+    cells = [Cell(each, seed, tmp_path / "runs") for each in arms for seed in (1, 2)]
+    run(cells)
+    for cell, samples in zip(cells[2:], (1000, 1400), strict=True):
+        record = cell.data / "filtered" / "filter.json"
+        record.parent.mkdir(parents=True)
+        record.write_text(json.dumps({"result": {"samples": samples}}))
+    results = Results(asked, cells)
+    place = header(results).index("completions")
+    assert [row[place] for row in rows(results)] == ["", "640", "640 + 1,200 to filter"]
 
 
 def test_a_start_that_tools_measure_otherwise_is_told_for_each(tmp_path):
