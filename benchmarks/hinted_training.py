@@ -20,7 +20,7 @@ from statistics import fmean, stdev
 from _common import ROOT, cli, write
 
 from data import load_problems
-from evaluation.statistics import paired_difference
+from evaluation.over_seeds import seeded_difference
 from runs.folder import RunFolder
 
 POOLS, ARMS = ("hard", "mixed"), ("none", "css")
@@ -66,10 +66,9 @@ def verdicts(path: Path, field: str) -> list[float]:
 def compared(sides: dict[str, list[list[float]]]) -> str:
     """Cells of the table: accuracy of both arms, and their difference."""
     told = {arm: [100 * fmean(values) for values in seeds] for arm, seeds in sides.items()}
-    pairs = [[list(values) for values in zip(*sides[arm], strict=True)] for arm in ARMS]
-    change = paired_difference(*pairs)
+    change = seeded_difference(*(sides[arm] for arm in ARMS))
     cells = [f"{fmean(told[arm]):.1f} ({stdev(told[arm]) if len(told[arm]) > 1 else 0:.1f})" for arm in ARMS]
-    by_seed = ", ".join(f"{b - a:+.1f}" for a, b in zip(told["none"], told["css"], strict=True))
+    by_seed = ", ".join(f"{100 * mean:+.1f}" for mean in change.by_seed)
     interval = f"{100 * change.mean:+.1f} [{100 * change.low:+.1f}, {100 * change.high:+.1f}]"
     return f"{' | '.join(cells)} | {interval} | {by_seed}"
 
@@ -87,7 +86,7 @@ def main() -> None:
     runs = [(pool, arm, seed) for seed in options.seeds for pool in POOLS for arm in ARMS]
     with ThreadPoolExecutor(options.jobs) as threads:
         list(threads.map(lambda run: one(out, *run), runs))
-    print("| pool | asked | trained without hints (sd) | with CSS's points (sd) | difference, 95 % paired | by seed |")
+    print("| pool | asked | trained without hints (sd) | with CSS's points (sd) | difference, 95 % over problems and seeds | by seed |")
     print("|---|---|---|---|---|---|")
     for pool in POOLS:
         for asked in ("without hints", "with the fitting hint"):
