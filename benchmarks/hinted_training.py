@@ -86,7 +86,8 @@ def main() -> None:
     runs = [(pool, arm, seed) for seed in options.seeds for pool in POOLS for arm in ARMS]
     with ThreadPoolExecutor(options.jobs) as threads:
         list(threads.map(lambda run: one(out, *run), runs))
-    print("| pool | asked | trained without hints (sd) | with CSS's points (sd) | difference, 95 % over problems and seeds | by seed |")
+    head = ["pool", "asked", "without hints in training (sd)", "with CSS's points (sd)", "difference, 95 %", "by seed"]
+    print(f"| {' | '.join(head)} |")
     print("|---|---|---|---|---|---|")
     for pool in POOLS:
         for asked in ("without hints", "with the fitting hint"):
