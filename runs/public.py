@@ -40,17 +40,22 @@ def without_paths(text: str, *records: Any) -> str:
     Args:
         text: To be published: a card, a record, a report.
         records: What JSON or YAML holds. A command line among the values is taken apart.
+
+    >>> without_paths("made of `/home/me/d.jsonl`, https://x.org/home/me/d.jsonl", {"data": ["/home/me/d.jsonl"]})
+    'made of `d.jsonl`, https://x.org/home/me/d.jsonl'
     """
-    for path in sorted(set(_local(records)), key=len, reverse=True):  # a folder would spoil the paths of its files
-        text = text.replace(path, public_name(path))
-    return text
+    paths = sorted(set(_local(records)), key=len, reverse=True)  # the file before the folder that it is in
+    if not paths:
+        return text
+    known = "|".join(map(re.escape, paths))
+    return re.sub(rf"(?<![\w./:~-])(?:{known})", lambda found: public_name(found[0]), text)
 
 
 def _local(value: Any) -> Iterator[str]:
     if isinstance(value, Mapping):
         for key, part in value.items():
             yield from _local(key)
-            yield from _local(part if key != "command" else _words(part))
+            yield from _local(_words(part) if key == "command" and isinstance(part, str) else part)
     elif isinstance(value, str):
         if is_local(value):
             yield value

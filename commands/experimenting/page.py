@@ -12,14 +12,12 @@ from evaluation.over_seeds import SeededDifference
 
 def findings(results: Results) -> list[str]:
     """A sentence for each comparison and measure, by rule: what is told from noise, and what is not."""
-    return [
-        _sentence(arm, against, measure, results.difference(arm, against, measure))
-        + _on_the_rest(results, arm, against)
-        if measure == "accuracy"
-        else _sentence(arm, against, measure, results.difference(arm, against, measure))
-        for arm, against in results.experiment.compare
-        for measure in (*MEASURES, *results.experiment.metrics)
-    ]
+    sentences = []
+    for arm, against in results.experiment.compare:
+        for measure in (*MEASURES, *results.experiment.metrics):
+            told = _sentence(arm, against, measure, results.difference(arm, against, measure))
+            sentences.append(told + (_on_the_rest(results, arm, against) if measure == "accuracy" else ""))
+    return sentences
 
 
 def _on_the_rest(results: Results, arm: str, against: str) -> str:
