@@ -1,5 +1,6 @@
 """`cli.py evaluate`: a model and benchmarks in, scores with errors out."""
 
+import textwrap
 import time
 from argparse import Namespace
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from commands.evaluating.draw import draw, plan_blocks
 from commands.evaluating.result import score_task, tell
 from commands.evaluating.task import DoesNotFitError, Task, make_task
 from commands.evaluating.training import training_problems
-from commands.prompts import ModelFiles
+from commands.prompts import ModelFiles, say_block
 from commands.sample_record import begin, default_folder, model_question
 from commands.terminal.console import say
 from errors import UserError
@@ -64,14 +65,16 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _load(options: Namespace, files: ModelFiles, tokenizer: Any) -> tuple[list[Task], dict[str, str]]:
-    """The benchmarks that the model can be asked, and by name why not the others; says so."""
+    """The benchmarks that the model can be asked, and for each of the others by its name why not; says so."""
     tasks, skipped = [], {}
     for name, settings in options.plan:
         try:
             tasks.append(make_task(name, settings, options, files, tokenizer))
         except DoesNotFitError as error:
             skipped[Path(name).stem] = str(error)
-            say(f"          skipped: {error}")
+    if tasks:  # else it is an error
+        for reason in skipped.values():
+            say_block("skipped", textwrap.wrap(reason, 90))
     return tasks, skipped
 
 
@@ -131,5 +134,5 @@ def _finish(
     folder.update(results=results, skipped=skipped)
     tell(scored, trained)
     for reason in skipped.values():
-        say(f"* Not measured: {reason}")
+        say(textwrap.fill(f"* Not measured: {reason}", 100, subsequent_indent="  "))
     say(f"report    {paths['md']}, report.json, report.png; verdicts beside the completions of each benchmark")
