@@ -74,7 +74,7 @@ def _load(options: Namespace, files: ModelFiles, tokenizer: Any) -> tuple[list[T
             skipped[Path(name).stem] = str(error)
     if tasks:  # else it is an error
         for reason in skipped.values():
-            say_block("skipped", textwrap.wrap(reason, 90))
+            say_block("skipped", textwrap.wrap(reason, 90, break_long_words=False, break_on_hyphens=False))
     return tasks, skipped
 
 
@@ -134,5 +134,6 @@ def _finish(
     folder.update(results=results, skipped=skipped)
     tell(scored, trained)
     for reason in skipped.values():
-        say(textwrap.fill(f"* Not measured: {reason}", 100, subsequent_indent="  "))
+        told = f"* Not measured: {reason}"
+        say(textwrap.fill(told, 100, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
     say(f"report    {paths['md']}, report.json, report.png; verdicts beside the completions of each benchmark")
