@@ -20,7 +20,7 @@ from statistics import fmean, stdev
 from _common import ROOT, cli, write
 
 from data import load_problems
-from evaluation.statistics import paired_difference
+from evaluation.intervals import score_change
 from runs.folder import RunFolder
 
 POOLS, ARMS = ("hard", "mixed"), ("none", "css")
@@ -67,7 +67,7 @@ def compared(sides: dict[str, list[list[float]]]) -> str:
     """Cells of the table: accuracy of both arms, and their difference."""
     told = {arm: [100 * fmean(values) for values in seeds] for arm, seeds in sides.items()}
     pairs = [[list(values) for values in zip(*sides[arm], strict=True)] for arm in ARMS]
-    change = paired_difference(*pairs)
+    change = score_change(*pairs)
     cells = [f"{fmean(told[arm]):.1f} ({stdev(told[arm]) if len(told[arm]) > 1 else 0:.1f})" for arm in ARMS]
     by_seed = ", ".join(f"{b - a:+.1f}" for a, b in zip(told["none"], told["css"], strict=True))
     interval = f"{100 * change.mean:+.1f} [{100 * change.low:+.1f}, {100 * change.high:+.1f}]"
