@@ -120,7 +120,7 @@ class Results:
         """Of two arms, unscaled, in a held-out measure or a training metric."""
         read = self.held_out if measure in MEASURES else self.late
         after, before = (read(self.arm(name), measure) for name in (arm, against))
-        return seeded_difference(before, after)
+        return seeded_difference(before, after, bounds=(0.0, 1.0) if measure == "accuracy" else None)
 
     def arm(self, name: str) -> Arm:
         """The arm of a name."""
