@@ -48,6 +48,7 @@ def draw_results(
             color=colour,
             markersize=6,
             markerfacecolor="none",
+            clip_on=False,
             label=source,
         )  # fmt: skip
     _frame(axes, results, titles)
@@ -75,6 +76,7 @@ def _measured(
                     [100 * (limits[y][1] - result["score"]) for y, result in chosen],
                 ],
                 fmt="o", color=MEASURED, markerfacecolor=filled, capsize=3, markersize=7,
+                clip_on=False, zorder=3,  # whole marks at 0 and 100, above the frame
                 label=f"{model}, measured, 95 %" + (" (smoke test)" if smoke else ""),
             )  # fmt: skip
 

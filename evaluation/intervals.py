@@ -145,11 +145,23 @@ def score_change(before: Sequence[Sequence[float]], after: Sequence[Sequence[flo
     mean, error = mean_at_n(change[:, None].tolist())
     if np.abs(change).max() > 1.0:
         raise ValueError(f"a score is of numbers between 0 and 1; found changes up to {np.abs(change).max():g}")
-    size = float((1 + change @ change) / (1 + np.abs(change).sum()))
+    size = usual_size(change)
     low, high = _limits(change, -size, size)
     # In which direction the weight beyond 0 is the smaller one.
     beyond = min(_below_zero(np.append(change, -size)), _below_zero(-np.append(change, size)))
     return Change(mean, error, low, high, min(1.0, 2 * beyond), int((change > 0).sum()), int((change < 0).sum()))
+
+
+def usual_size(change: NDArray[np.float64]) -> float:
+    """The m of `score_change`: between 0 and 1, and 1 where every change is a whole one, or there is none.
+
+    Args:
+        change: (problems,), the differences d.
+
+    >>> usual_size(np.array([1.0, -1.0, 0.0])), usual_size(np.array([0.5, -0.5, 0.0, 0.0]))
+    (1.0, 0.75)
+    """
+    return float((1 + change @ change) / (1 + np.abs(change).sum()))
 
 
 def _means(rows: Sequence[Sequence[float]]) -> NDArray[np.float64]:

@@ -1,6 +1,8 @@
 """Intervals of scores against sums of binomial probabilities, printed tables, exact coverage and simulation."""
 
+import importlib
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -331,3 +333,29 @@ def test_a_small_difference_is_not_rounded_to_none():
     """Else "[+0.0, +0.1]: more than noise" would stand there."""
     told = in_words(Change(0.0004, 0.0001, 0.0002, 0.0006, 0.001, 9, 0), 20_000)
     assert "0.04 points above before, 95 % interval [+0.02, +0.1]" in told
+
+
+# --- the benchmark --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("samples", [1, 8])
+def test_the_benchmark_counts_what_the_intervals_leave_out(samples, monkeypatch):
+    """Its saddle-point short cut against the intervals themselves, on sets half of which are missed."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
+    benchmark = importlib.import_module("interval_coverage")
+    rng = np.random.default_rng(6)
+    before, after = rng.binomial(samples, rng.beta(0.2, 0.3, (2, 60, 20)))
+    scores = [score_of((row / samples)[:, None].tolist()) for row in before]
+    truth = float(np.median([found.low for found in scores])) + 1e-6  # which no limit is
+    missed = benchmark.missed(before, samples, np.array([np.zeros(60), np.ones(60)]), truth, 0)
+    assert missed.tolist() == [not found.low <= truth <= found.high for found in scores]
+    assert 20 < missed.sum() < 40
+    changes = [
+        score_change((b / samples)[:, None].tolist(), (a / samples)[:, None].tolist())
+        for b, a in zip(before, after, strict=True)
+    ]
+    truth, moved = float(np.median([found.high for found in changes])) + 1e-6, after - before
+    size = np.array([benchmark.usual_size(row / samples) for row in moved])
+    missed = benchmark.missed(moved, samples, np.array([-size, size]), truth, -samples)
+    assert missed.tolist() == [not found.low <= truth <= found.high for found in changes]
+    assert 20 < missed.sum() < 40
