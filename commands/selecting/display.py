@@ -118,7 +118,7 @@ def best_rule(summary: dict[str, Any]) -> str:
 
 def tables(summary: dict[str, Any]) -> list[list[list[str]]]:
     """The tables of the report, each with its head: accuracies, sizes of the selections, interactions."""
-    rules = [["points", "accuracy", "number", "none correct"]]
+    rules = [["points", "accuracy, 95 % interval", "number", "none correct"]]
     for row in summary["rules"]:
         accuracy = in_per_cent(row["accuracy"], row["low"], row["high"])
         rules.append([row["rule"], accuracy, f"{row['points']:.2f}", _percent(row["none_correct"])])

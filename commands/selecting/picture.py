@@ -50,6 +50,7 @@ def draw_accuracies(rows: Sequence[dict[str, Any]], title: str, flattered: bool,
             markeredgewidth=0.5,
             capsize=2,
             linestyle="none",
+            clip_on=False,  # whole marks at 0
             label=row["rule"],
         )
     axes.set_title(title, loc="left", fontsize=11, color=INK)
