@@ -5,8 +5,8 @@ Gaffke's (Mathematical Methods of Statistics 14, 2005; Learned-Miller and Thomas
 97.5 % quantile of Σ D_i x_i over the n problems and one more with x = 1, the weights D being Dirichlet(1, …, 1); for
 the lower one the problem added has x = 0. In words: the problems that were not drawn may be like those that were, but
 for one of which the worst is assumed. With one 0/1 sample per problem these are Clopper and Pearson's limits exactly,
-which never hold less than 95 %. With several samples no distribution of difficulties is known that they hold less for,
-a conjecture that nobody has proved; `benchmarks/interval_coverage.py` looks at many.
+which never hold less than 95 %. With several samples the same is conjectured, not proved, of all difficulties that
+problems can have; `benchmarks/interval_coverage.py` looks at many.
 """
 
 import math
