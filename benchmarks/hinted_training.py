@@ -66,7 +66,7 @@ def verdicts(path: Path, field: str) -> list[float]:
 def compared(sides: dict[str, list[list[float]]]) -> str:
     """Cells of the table: accuracy of both arms, and their difference."""
     told = {arm: [100 * fmean(values) for values in seeds] for arm, seeds in sides.items()}
-    change = seeded_difference(*(sides[arm] for arm in ARMS))
+    change = seeded_difference(*(sides[arm] for arm in ARMS), bounds=(0.0, 1.0))
     cells = [f"{fmean(told[arm]):.1f} ({stdev(told[arm]) if len(told[arm]) > 1 else 0:.1f})" for arm in ARMS]
     by_seed = ", ".join(f"{100 * mean:+.1f}" for mean in change.by_seed)
     interval = f"{100 * change.mean:+.1f} [{100 * change.low:+.1f}, {100 * change.high:+.1f}]"

@@ -7,13 +7,13 @@ from typing import Any
 from commands.arguments.plain import PlainParser
 from commands.terminal.console import say
 from errors import UserError
-from evaluation.statistics import in_words, paired_bootstrap
+from evaluation.intervals import in_words, score_change
 from runs.records import read_jsonl
 from runs.samples import SampleFolder
 
 ABOUT = """\
 Compare two results of `cli.py evaluate`, problem by problem: the difference with a 95 % interval, and in words whether
-it is more than noise. Problems are drawn with replacement; only those that both have count.
+it is more than noise. With one sample per problem that is the exact sign test. Only problems that both have count.
 
 example: python cli.py compare outputs/eval-before outputs/eval-after
 """
@@ -58,7 +58,7 @@ def main(argv: Sequence[str]) -> None:
                 "were they cut to different rows?"
             )
         pairs = [[side[name][i] for i in ids] for side in (before, after)]
-        change = paired_bootstrap(*pairs)
+        change = score_change(*pairs)
         means = [100 * sum(sum(row) / len(row) for row in side) / len(side) for side in pairs]
         say(f"{name}: {means[0]:.1f} → {means[1]:.1f} %. {in_words(change, len(ids))}")
         if differs[name]:

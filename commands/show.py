@@ -8,6 +8,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 from typing_extensions import override
 
+from commands.measured import LEGEND
 from commands.story.asked import asked, last_step, section
 from commands.story.curves import curves, times
 from commands.story.find import find_run
@@ -121,7 +122,7 @@ def _tell(console: Console, run: RunFolder, metrics: list[dict[str, Any]], sampl
         console.print(samples)
     if found:
         problems = (record.get("before") or record.get("after") or {}).get("problems", "?")
-        title = f"held out: {problems} problems, greedy; ± is one standard error"
+        title = f"held out: {problems} problems, greedy; {LEGEND}"
         console.print(section(title, found, *flips(run.held_out, 2)))
     parts = {"metrics": drawn, "completions": samples, "held-out results": found}
     missing = [name for name, part in parts.items() if part is None]

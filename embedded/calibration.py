@@ -1,4 +1,4 @@
-"""What the embedded model can do on held-out problems, with standard errors: the ground a run starts from."""
+"""What the embedded model can do on held-out problems, with 95 % intervals: the ground a run starts from."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from data._arithmetic_families import FAMILIES
 from data._hints import with_hints
 from data.arithmetic import problems
 from evaluation.engine_transformers import TransformersEngine
+from evaluation.intervals import Score, in_per_cent, score_of
 from evaluation.sampling import Request, Sampling, sample_seed
-from evaluation.statistics import mean_at_n
 
 MAX_NEW_TOKENS = 160
 
@@ -65,9 +65,9 @@ def sample(
     return [Sampled(row, right[i * k : i * k + k], tokens[i * k : i * k + k]) for i, row in enumerate(rows)]
 
 
-def accuracy(results: Sequence[Sampled]) -> tuple[float, float]:
-    """Returns the share of right samples and its standard error, clustered by problem."""
-    return mean_at_n([result.right for result in results])
+def accuracy(results: Sequence[Sampled]) -> Score:
+    """Returns the share of right samples, clustered by problem."""
+    return score_of([result.right for result in results])
 
 
 def mean_tokens(results: Sequence[Sampled]) -> float:
@@ -83,8 +83,8 @@ def by_family(results: Sequence[Sampled]) -> dict[str, list[Sampled]]:
     return dict(families)
 
 
-def by_length(results: Sequence[Sampled]) -> list[tuple[float, float]]:
-    """Returns accuracy and standard error of the short, middle and long third, thirds taken within each family.
+def by_length(results: Sequence[Sampled]) -> list[Score]:
+    """Returns the accuracy of the short, middle and long third, thirds taken within each family.
 
     The wording is meant to cost no accuracy, so the three should agree.
     """
@@ -95,7 +95,7 @@ def by_length(results: Sequence[Sampled]) -> list[tuple[float, float]]:
         for result in group:
             for tokens, right in zip(result.tokens, result.right, strict=True):
                 thirds[(tokens >= cuts[0]) + (tokens >= cuts[1])][id(result)].append(right)
-    return [mean_at_n(list(third.values())) for third in thirds]
+    return [score_of(list(third.values())) for third in thirds]
 
 
 def share(results: Sequence[Sampled], solved: Iterable[int], of: int = 8) -> float:
@@ -142,5 +142,5 @@ def report(path: Path, seed: int = 0) -> str:
     return "\n".join(lines)
 
 
-def _percent(measured: tuple[float, float]) -> str:
-    return f"{100 * measured[0]:.1f} ± {100 * measured[1]:.1f} %"
+def _percent(found: Score) -> str:
+    return in_per_cent(found.mean, found.low, found.high)

@@ -10,15 +10,20 @@ matplotlib.use("Agg")  # no window, no display needed
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from evaluation.statistics import Z95
-
 # Okabe and Ito's colours, told apart by the colour-blind; shapes do the same in print.
 MEASURED = "#0072B2"
 CLAIMED = (("#D55E00", "D"), ("#009E73", "s"), ("#CC79A7", "^"), ("#E69F00", "v"), ("#56B4E9", "P"))
 INK = "#333333"
 
 
-def draw_results(results: Sequence[Mapping[str, Any]], path: Path, *, model: str, titles: Sequence[str]) -> None:
+def draw_results(
+    results: Sequence[Mapping[str, Any]],
+    path: Path,
+    *,
+    model: str,
+    titles: Sequence[str],
+    limits: Sequence[tuple[float, float]],
+) -> None:
     """Draw one row per benchmark.
 
     Args:
@@ -26,12 +31,13 @@ def draw_results(results: Sequence[Mapping[str, Any]], path: Path, *, model: str
         path: The file to write.
         model: Names the measured points.
         titles: Of the benchmarks.
+        limits: Ends of the 95 % intervals of their scores.
     """
     sources = list(dict.fromkeys(source for result in results for source in result.get("claims", {})))
     height = 1.3 + 0.5 * len(results) + 0.22 * (len(sources) + 1)
     figure = Figure(figsize=(7.2, height), layout="constrained", facecolor="white")
     axes = figure.subplots()
-    _measured(axes, results, model)
+    _measured(axes, results, limits, model)
     for source, (colour, shape) in zip(sources, _styles(len(sources)), strict=True):
         places = [y for y, result in enumerate(results) if source in result.get("claims", {})]
         figures = [results[y]["claims"][source] for y in places]
@@ -42,6 +48,7 @@ def draw_results(results: Sequence[Mapping[str, Any]], path: Path, *, model: str
             color=colour,
             markersize=6,
             markerfacecolor="none",
+            clip_on=False,
             label=source,
         )  # fmt: skip
     _frame(axes, results, titles)
@@ -55,15 +62,21 @@ def _styles(number: int) -> list[tuple[str, str]]:
     return [CLAIMED[i % len(CLAIMED)] for i in range(number)]
 
 
-def _measured(axes: Axes, results: Sequence[Mapping[str, Any]], model: str) -> None:
+def _measured(
+    axes: Axes, results: Sequence[Mapping[str, Any]], limits: Sequence[tuple[float, float]], model: str
+) -> None:
     for smoke, filled in ((False, MEASURED), (True, "white")):
         chosen = [(y, result) for y, result in enumerate(results) if bool(result["smoke"]) == smoke]
         if chosen:
             axes.errorbar(
                 [100 * result["score"] for _, result in chosen],
                 [y for y, _ in chosen],
-                xerr=[100 * Z95 * result["se"] for _, result in chosen],
+                xerr=[
+                    [100 * (result["score"] - limits[y][0]) for y, result in chosen],
+                    [100 * (limits[y][1] - result["score"]) for y, result in chosen],
+                ],
                 fmt="o", color=MEASURED, markerfacecolor=filled, capsize=3, markersize=7,
+                clip_on=False, zorder=3,  # whole marks at 0 and 100, above the frame
                 label=f"{model}, measured, 95 %" + (" (smoke test)" if smoke else ""),
             )  # fmt: skip
 

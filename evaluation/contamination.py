@@ -18,7 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evaluation.statistics import mean_at_n
+from evaluation.intervals import Score, score_of
 
 NGRAM = 5
 SHARE = 0.5
@@ -111,7 +111,7 @@ def find_overlap(
 
 def clean_score(
     ids: Sequence[str], correct: Sequence[Sequence[float]], matches: Sequence[Match]
-) -> tuple[float, float, int] | None:
+) -> tuple[Score, int] | None:
     """Score the problems that match nothing that was trained on.
 
     Args:
@@ -120,11 +120,11 @@ def clean_score(
         matches: Of `find_overlap`.
 
     Returns:
-        (mean, standard error, problems), None where no problem is left.
+        The score and how many problems it is of; None where none is left.
     """
     seen = {match.benchmark_id for match in matches}
     rest = [row for identity, row in zip(ids, correct, strict=True) if identity not in seen]
-    return (*mean_at_n(rest), len(rest)) if rest else None
+    return (score_of(rest), len(rest)) if rest else None
 
 
 def _ngrams(words: Sequence[str], n: int) -> set[tuple[str, ...]]:

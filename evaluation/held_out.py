@@ -9,6 +9,7 @@ import datasets
 from accelerate.utils import gather_object
 
 from evaluation.engine_transformers import TransformersEngine
+from evaluation.intervals import Change, score_change, score_of
 from evaluation.sampling import Completion, Request, Sampling
 from evaluation.sandbox import Sandbox
 from evaluation.statistics import Difference, mean_at_n, paired_difference
@@ -37,13 +38,15 @@ class Measurement:
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def summary(self) -> dict[str, float]:
-        """Means with standard errors, as written to `run.json`."""
-        accuracy, accuracy_se = mean_at_n([[c] for c in self.correct])
+        """Means with standard errors, and the 95 % interval of the accuracy, as written to `run.json`."""
+        accuracy = score_of([[c] for c in self.correct])
         length, length_se = mean_at_n([[n] for n in self.lengths])
         summary = {
             "problems": len(self.correct),
-            "accuracy": accuracy,
-            "accuracy_se": accuracy_se,
+            "accuracy": accuracy.mean,
+            "accuracy_se": accuracy.standard_error,
+            "accuracy_low": accuracy.low,
+            "accuracy_high": accuracy.high,
             "mean_length": length,
             "mean_length_se": length_se,
             "truncated": sum(self.truncated) / len(self.truncated),
@@ -110,9 +113,9 @@ def _complete(
     return completions
 
 
-def compare(before: Measurement, after: Measurement) -> dict[str, Difference]:
+def compare(before: Measurement, after: Measurement) -> dict[str, Change | Difference]:
     """Paired change of accuracy and of length."""
     return {
-        "accuracy": paired_difference([[c] for c in before.correct], [[c] for c in after.correct]),
+        "accuracy": score_change([[c] for c in before.correct], [[c] for c in after.correct]),
         "length": paired_difference([[n] for n in before.lengths], [[n] for n in after.lengths]),
     }

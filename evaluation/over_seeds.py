@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+
+from evaluation._student import Student
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,12 @@ class SeededDifference:
         return self.low > 0.0 or self.high < 0.0
 
 
-def seeded_difference(before: Sequence[Sequence[float]], after: Sequence[Sequence[float]]) -> SeededDifference:
+def seeded_difference(
+    before: Sequence[Sequence[float]],
+    after: Sequence[Sequence[float]],
+    *,
+    bounds: tuple[float, float] | None = None,
+) -> SeededDifference:
     """Mean of `after − before`, with a t interval by Satterthwaite's degrees of freedom.
 
     Problems and seeds are crossed: every seed is measured on every problem, so the error of the mean is that of both
@@ -42,6 +50,9 @@ def seeded_difference(before: Sequence[Sequence[float]], after: Sequence[Sequenc
     Args:
         before: (S, n), S ≥ 2 seeds by n problems; n = 1 for what was measured of a run as a whole.
         after: (S, n), with the same seeds and problems in the same order.
+        bounds: The least and the most that a number can be, (0, 1) for verdicts. The interval then ends where the
+            bounds and the interval of `before` do: a score of at most 68 % cannot fall by more than 68 points. (Not
+            where its mean does: that is measured, too, and of a fall to 0 half of the errors would be cut off.)
 
     Raises:
         ValueError: The shapes differ, or there are fewer than two seeds.
@@ -52,42 +63,23 @@ def seeded_difference(before: Sequence[Sequence[float]], after: Sequence[Sequenc
             f"a difference over seeds needs the same two or more seeds and the same problems on both sides; found "
             f"{np.shape(before)} and {np.shape(after)}"
         )
-    by_seed = d.mean(1)
-    margins = [margin for margin in (by_seed, d.mean(0)) if len(margin) > 1]
+    mean, error, t = _mean(d)
+    half, by_seed = t.quantile(0.95) * error, tuple(map(float, d.mean(1)))
+    p = 1 - t.within(abs(mean) / error) if error else float(mean == 0.0)
+    low, high = mean - half, mean + half
+    if bounds is not None:
+        start, its_error, its_t = _mean(np.asarray(before, float))
+        room = its_t.quantile(0.95) * its_error
+        low = max(low, bounds[0] - min(bounds[1], start + room))
+        high = min(high, bounds[1] - max(bounds[0], start - room))
+    return SeededDifference(mean, error, low, high, p, by_seed)
+
+
+def _mean(values: NDArray[np.float64]) -> tuple[float, float, Student]:
+    """Of (S, n): the mean, its standard error, and the t that the error asks for."""
+    margins = [margin for margin in (values.mean(1), values.mean(0)) if len(margin) > 1]
     parts = np.array([margin.var(ddof=1) / len(margin) for margin in margins])
     freedom = np.array([len(margin) - 1 for margin in margins])
-    mean, error = float(d.mean()), float(parts.sum() ** 0.5)
-    if error == 0.0:
-        return SeededDifference(mean, 0.0, mean, mean, float(mean == 0.0), tuple(map(float, by_seed)))
-    t = _Student(float(parts.sum() ** 2 / (parts**2 / freedom).sum()))
-    half = t.quantile(0.95) * error
-    return SeededDifference(
-        mean, error, mean - half, mean + half, 1 - t.within(abs(mean) / error), tuple(map(float, by_seed))
-    )
-
-
-class _Student:
-    """Student's t with ν degrees of freedom, symmetric about 0.
-
-    With t = √ν·tan θ its density is proportional to cos^(ν−1) θ, which is summed over θ.
-
-    >>> [round(_Student(df).quantile(0.95), 3) for df in (1, 2, 10, 1000)]  # as printed in tables
-    [12.706, 4.303, 2.228, 1.962]
-    >>> round(_Student(2).within(4.303), 3)
-    0.95
-    """
-
-    def __init__(self, freedom: float):
-        self._root = freedom**0.5
-        self._angle = np.linspace(0.0, np.pi / 2, 50_001)
-        density = np.cos(self._angle) ** (freedom - 1)
-        sums = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
-        self._inside = sums / sums[-1]
-
-    def within(self, t: float) -> float:
-        """Probability of [−t, t]."""
-        return float(np.interp(np.arctan(t / self._root), self._angle, self._inside))
-
-    def quantile(self, inside: float) -> float:
-        """The t with this probability within [−t, t]."""
-        return float(self._root * np.tan(np.interp(inside, self._inside, self._angle)))
+    spread = (parts**2 / freedom).sum()
+    t = Student(float(parts.sum() ** 2 / spread) if spread > 0.0 else float(freedom.sum()))
+    return float(values.mean()), float(parts.sum() ** 0.5), t

@@ -9,13 +9,14 @@ from typing import Any, NotRequired, TypedDict
 from evaluation._claims import CLAIMS, claims_for
 from evaluation._report_plot import draw_results
 from evaluation.benchmarks import BENCHMARKS
-from evaluation.statistics import Z95
+from evaluation.intervals import in_per_cent, recorded_limits
 
 
 class Result(TypedDict):
     """One benchmark, measured. Scores are shares between 0 and 1, claims per cent as the cards print them.
 
-    `lenient` may be above `strict` and never stands for it; `score` is `strict` over the gradable problems.
+    `lenient` may be above `strict` and never stands for it; `score` is `strict` over the gradable problems. `low` and
+    `high` are the ends of its 95 % interval, which reports of older versions lack; `limits` is right for both.
     """
 
     benchmark: str
@@ -24,6 +25,8 @@ class Result(TypedDict):
     metric: str
     score: float
     se: float
+    low: NotRequired[float]
+    high: NotRequired[float]
     strict: float
     lenient: float
     truncated: int
@@ -47,7 +50,7 @@ def table(results: Sequence[Result], *, model: str = "measured") -> str:
     sources = list(dict.fromkeys(source for result in results for source in result.get("claims", {})))
     head = ["Model", *(f"{title(result)} ({result['shots']}-shot, {result['metric']})" for result in results)]
     claimed = [[source, *(_claim(result, source) for result in results)] for source in sources]
-    measured = [f"**{model}**", *(f"**{with_error(result)}**{_mark(result)}" for result in results)]
+    measured = [f"**{model}**", *(f"**{with_interval(result)}**{_mark(result)}" for result in results)]
     return _markdown(head, [*claimed, measured])
 
 
@@ -66,19 +69,11 @@ def details(results: Sequence[Result]) -> str:
 
 def notes(results: Sequence[Result]) -> list[str]:
     """Say in sentences what a reader of the figures must know."""
-    said = [
-        "± is the half width of the 95 % interval, clustered by problem. Claims are the cards' own, without errors."
-    ]
+    said = ["In brackets stands the 95 % interval, clustered by problem. Claims are the cards' own, without errors."]
     for result in results:
         name = title(result)
         if result["smoke"]:
             said.append(f"{name} is a smoke test on {result['problems']} problems, not a result.")
-        if result["score"] in (0.0, 1.0):
-            bound = 100 * (1 - 0.05 ** (1 / result["problems"]))
-            said.append(
-                f"{name}: where {'none' if result['score'] == 0 else 'all'} of {result['problems']} are right, ± says "
-                f"nothing; by chance that is unlikely (5 %) only beyond {bound:.1f} points from it."
-            )
         if result["ungradable"]:
             said.append(f"{name}: {result['ungradable']} golds cannot be graded; their problems are left out.")
         if result["timeouts"]:
@@ -89,8 +84,8 @@ def notes(results: Sequence[Result]) -> list[str]:
                 f"{percent(result['clean_score'])} %."
             )
         for source, claim in result.get("claims", {}).items():
-            half = 100 * Z95 * result["se"]
-            if abs(100 * result["score"] - claim) > half and not result["smoke"]:
+            low, high = limits(result)
+            if not 100 * low <= claim <= 100 * high and not result["smoke"]:
                 said.append(f"{name}: {claim} of {source} lies outside the measured interval.")
     return said
 
@@ -127,7 +122,8 @@ def write_report(
     paths["md"].write_text(text, encoding="utf-8")
     content = {"model": model, "protocol": protocol, "results": [dict(result) for result in results]}
     paths["json"].write_text(_json(content) + "\n", encoding="utf-8")
-    draw_results(results, paths["png"], model=model, titles=[title(result) for result in results])
+    titles, ends = [title(result) for result in results], [limits(result) for result in results]
+    draw_results(results, paths["png"], model=model, titles=titles, limits=ends)
     return paths
 
 
@@ -146,9 +142,16 @@ def percent(share: float | None) -> str:
     return "unknown" if share is None or math.isnan(share) else f"{100 * share:.1f}"
 
 
-def with_error(result: Result) -> str:
-    """Write the score in per cent with the half width of its 95 % interval."""
-    return f"{percent(result['score'])} ± {percent(Z95 * result['se'])}"
+def limits(result: Result) -> tuple[float, float]:
+    """Return the ends of the score's 95 % interval; of a report without them, what follows from its error."""
+    if "low" in result and "high" in result:
+        return result["low"], result["high"]
+    return recorded_limits(result["score"], result["se"], result["problems"], result["n_samples"])
+
+
+def with_interval(result: Result, unit: str = "") -> str:
+    """Write the score in per cent with its 95 % interval."""
+    return in_per_cent(result["score"], *limits(result), unit)
 
 
 def _mark(result: Result) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from evaluation._catalogue import Settings
 from evaluation._load import Benchmark
 from evaluation.contamination import Match, clean_score
+from evaluation.intervals import score_of
 from evaluation.report import Result, claims_for
 from evaluation.scoring import Item, score
 from evaluation.statistics import mean_at_n
@@ -19,7 +20,7 @@ class Measured:
 
     Attributes:
         result: A row of a report.
-        correct: (problems, n), strict verdicts in the order of the benchmark, for `pass_at_k` and `paired_bootstrap`.
+        correct: (problems, n), strict verdicts in the order of the benchmark, for `pass_at_k` and `score_change`.
             A text that the verifier could not finish is 0.0, and counted in the result's `timeouts`.
     """
 
@@ -63,10 +64,11 @@ def measure_texts(
     ]
     scores = score(items)
     correct = _shaped(scores.strict, n)
-    mean, error = mean_at_n(correct)
+    found = score_of(correct)
     result: Result = {
         "benchmark": benchmark.name, "shots": settings.shots, "n_samples": n, "metric": settings.metric,
-        "score": mean, "se": error, "strict": mean, "lenient": mean_at_n(_shaped(scores.lenient, n))[0],
+        "score": found.mean, "se": found.standard_error, "low": found.low, "high": found.high,
+        "strict": found.mean, "lenient": mean_at_n(_shaped(scores.lenient, n))[0],
         "truncated": scores.truncated, "without_answer": scores.without_answer,
         "timeouts": scores.timeouts + scores.out_of_memory + scores.errors,
         "problems": len(rows), "ungradable": len(benchmark.ungradable), "smoke": benchmark.smoke,
@@ -74,7 +76,7 @@ def measure_texts(
     }  # fmt: skip
     if matches is not None:
         clean = clean_score(benchmark.dataset["id"], correct, matches)
-        result["clean_score"], result["clean_problems"] = (clean[0], clean[2]) if clean else (None, 0)
+        result["clean_score"], result["clean_problems"] = (clean[0].mean, clean[1]) if clean else (None, 0)
     return Measured(result, correct)
 
 

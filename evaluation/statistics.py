@@ -1,4 +1,7 @@
-"""Means with errors. A problem is the unit that was drawn, so errors are clustered by problem."""
+"""Means with errors, pass@k and majority votes. A problem is the unit that was drawn: errors are clustered by problem.
+
+Intervals of scores, which lie between 0 and 1, are those of `evaluation.intervals`; the ones here are for lengths.
+"""
 
 import math
 from collections import Counter
@@ -7,8 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Two-sided 95 % of the normal distribution; the sets measured here have hundreds of problems.
-Z95 = 1.959964
+from evaluation._student import Student
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def mean_at_n(correct: Sequence[Sequence[float]]) -> tuple[float, float]:
 
 
 def paired_difference(before: Sequence[Sequence[float]], after: Sequence[Sequence[float]]) -> Difference:
-    """Mean change from `before` to `after` on the same problems.
+    """Mean change of any number, such as a length, on the same problems; of a score `intervals.score_change` tells.
 
     Pairing takes the difficulty of each problem out of the error.
 
@@ -61,7 +63,21 @@ def paired_difference(before: Sequence[Sequence[float]], after: Sequence[Sequenc
         raise ValueError(f"Paired samples need the same problems; found {len(before)} before and {len(after)} after.")
     change = [[float(np.mean(a) - np.mean(b))] for b, a in zip(before, after, strict=True)]
     mean, error = mean_at_n(change)
-    return Difference(mean, error, mean - Z95 * error, mean + Z95 * error)
+    half = half_width(error, len(change))
+    return Difference(mean, error, mean - half, mean + half)
+
+
+def half_width(error: float, problems: int) -> float:
+    """Half of the 95 % interval of a mean over problems, by Student's t.
+
+    Args:
+        error: The standard error.
+        problems: How many; NaN is returned for a single one.
+
+    >>> round(half_width(1.0, 10), 3)  # t of 9 degrees of freedom, as printed in tables
+    2.262
+    """
+    return error * Student(problems - 1).quantile(0.95) if problems > 1 else float("nan")
 
 
 def pass_at_k(n: int, c: int, k: int) -> float:
@@ -147,50 +163,3 @@ def maj_at_k(groups: Sequence[Sequence[int | None]], correct: Sequence[Sequence[
 def _winners(votes: Sequence[int | None]) -> list[int]:
     counts = Counter(vote for vote in votes if vote is not None)
     return [group for group, votes_for in counts.items() if votes_for == max(counts.values())]
-
-
-def paired_bootstrap(
-    before: Sequence[Sequence[float]], after: Sequence[Sequence[float]], *, resamples: int = 10_000, seed: int = 0
-) -> Difference:
-    """Mean change from `before` to `after`, with a 95 % interval by drawing problems with replacement.
-
-    The interval is that of the percentiles. It supposes no distribution, and like all of its kind it is a little short
-    on few problems: by √((n−1)/n), 1.7 % for the 30 of a contest.
-
-    Args:
-        before: (problems, n).
-        after: (problems, m), the same problems in the same order.
-        resamples: Drawings.
-        seed: Of the drawings; the same seed gives the same interval.
-
-    Raises:
-        ValueError: The two do not have the same number of problems, or there is none.
-    """
-    plain = paired_difference(before, after)
-    if len(before) == 1:  # nothing to draw from
-        return plain
-    change = np.array([np.mean(a) - np.mean(b) for b, a in zip(before, after, strict=True)])
-    rng = np.random.default_rng(seed)
-    per_batch = max(1, 2_000_000 // len(change))  # some 16 MB of indices at once
-    means = np.concatenate(
-        [
-            change[rng.integers(len(change), size=(min(per_batch, resamples - done), len(change)))].mean(1)
-            for done in range(0, resamples, per_batch)
-        ]
-    )
-    low, high = np.quantile(means, [0.025, 0.975])
-    return Difference(plain.mean, float(means.std(ddof=1)), float(low), float(high))
-
-
-def in_words(change: Difference, problems: int) -> str:
-    """Say whether a change of an accuracy (between 0 and 1) is more than noise.
-
-    >>> in_words(Difference(0.021, 0.013, -0.004, 0.046), 500)
-    'After is 2.1 points above before, 95 % interval [-0.4, +4.6] over 500 problems: it could be noise.'
-    """
-    clear = change.low > 0.0 or change.high < 0.0  # both false for the NaN of a single problem
-    verdict = "more than the choice of these problems explains" if clear else "it could be noise"
-    points = abs(100 * change.mean)
-    where = f"{points:.1f} points {'above' if change.mean > 0 else 'below'}" if round(points, 1) else "level with"
-    interval = f"[{100 * change.low:+.1f}, {100 * change.high:+.1f}]"
-    return f"After is {where} before, 95 % interval {interval} over {problems} problems: {verdict}."

@@ -6,9 +6,9 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from commands.cards.results import measured
 from commands.cards.subject import Subject
+from commands.measured import accuracy_limits
 from evaluation.benchmarks import BENCHMARKS
-from evaluation.report import title
-from evaluation.statistics import Z95
+from evaluation.report import limits, title
 
 PIPELINE = "text-generation"
 
@@ -41,7 +41,7 @@ def eval_results(subject: Subject) -> list[EvalResult]:
     record, found = subject.record, []
     if measured(record) and not subject.part.startswith("as it was"):
         after, name = record["after"], str(subject.data.get("name", "problems"))
-        details = {"problems": after["problems"], "standard_error": _rounded(after["accuracy_se"])}
+        ends = accuracy_limits(after)
         found.append(
             EvalResult(
                 **_task(),
@@ -49,8 +49,12 @@ def eval_results(subject: Subject) -> list[EvalResult]:
                 dataset_name=f"{name}, held out",
                 dataset_split="held_out",
                 metric_value=_rounded(after["accuracy"]),
-                metric_name=f"accuracy in %{_half(after['accuracy_se'])}, greedy, {after['problems']} problems",
-                metric_args={**details, "before_training": _rounded(record["before"]["accuracy"])},
+                metric_name=f"accuracy in %{_interval(*ends)}, greedy, {after['problems']} problems",
+                metric_args={
+                    "problems": after["problems"],
+                    **_errors(after.get("accuracy_se"), *ends),
+                    "before_training": _rounded(record["before"]["accuracy"]),
+                },
             )
         )
     for _, evaluation in subject.evaluations:
@@ -69,10 +73,10 @@ def _benchmark(result: Any) -> EvalResult:
         dataset_config=entry.config if entry else None,
         dataset_split=entry.split if entry else None,
         metric_value=_rounded(result["score"]),
-        metric_name=f"accuracy in %{_half(result['se'])}, {protocol}, {result['problems']} problems",
+        metric_name=f"accuracy in %{_interval(*limits(result))}, {protocol}, {result['problems']} problems",
         metric_args={
             "problems": result["problems"],
-            "standard_error": _rounded(result["se"]),
+            **_errors(result["se"], *limits(result)),
             **{name: settings[name] for name in names if name in settings},
         },
     )
@@ -82,9 +86,13 @@ def _task() -> dict[str, Any]:
     return {"task_type": PIPELINE, "task_name": "Mathematical reasoning", "metric_type": "accuracy"}
 
 
-def _half(error: float | None) -> str:
-    """Half the 95 % interval, in percentage points; "" where the error is not known."""
-    return "" if error is None else f" ± {100 * Z95 * error:.1f}"
+def _interval(low: float | None, high: float | None) -> str:
+    """The 95 % interval in words; "" where it is not known."""
+    return "" if low is None or high is None else f", 95 % interval [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def _errors(error: float | None, low: float | None, high: float | None) -> dict[str, float | None]:
+    return {"standard_error": _rounded(error), "low": _rounded(low), "high": _rounded(high)}
 
 
 def _rounded(share: float | None) -> float | None:

@@ -4,10 +4,9 @@ from typing import Any
 
 from commands.cards.parts import pictures, table
 from commands.cards.subject import EVALUATIONS, Subject
-from evaluation.report import percent, title, with_error
+from commands.measured import LEGEND, accuracy_of, measured_rows, share, turned
+from evaluation.report import percent, title, with_interval
 from runs.curves import CURVES
-from runs.measured import measured_rows
-from runs.measured import with_error as with_standard_error
 
 FIRST = ("reward", "accuracy", "length", "entropy")
 """Curves that a reader looks at."""
@@ -23,26 +22,27 @@ def headline(subject: Subject) -> str:
     record = subject.record
     if subject.part.startswith("as it was") or not measured(record):
         return ""
-    before, after = (with_standard_error(record[side]["accuracy"], None, 100, " %") for side in ("before", "after"))
+    before, after = (share(record[side]["accuracy"]) for side in ("before", "after"))
     count, change = record["before"]["problems"], measured_rows(record)[0].change
+    counts = turned(record["change"]["accuracy"])
     return (
         f"**{before} → {after}** of {count:,} held-out problems right, greedy: {change} points, the 95 % interval "
-        "paired by problem."
+        f"paired by problem{f' ({counts})' if counts else ''}."
     )
 
 
 def held_out(subject: Subject) -> str:
-    """Before and after training, with one standard error each; "" where nothing was measured."""
+    """Before and after training, with their 95 % intervals; "" where nothing was measured."""
     record = subject.record
     if not measured(record):
         return ""
     rows = [[row.title, row.before, row.after, row.change] for row in measured_rows(record)]
     if record["after"].get("truncated"):
-        cut = [with_standard_error(record[side].get("truncated"), None, 100, " %") for side in ("before", "after")]
+        cut = [share(record[side].get("truncated")) for side in ("before", "after")]
         rows.append(["cut off", *cut, ""])
     told = (
         f"{record['before']['problems']:,} problems that training never saw, decoded greedily with at most "
-        f"{(record.get('prompt') or {}).get('max_new_tokens', '?')} tokens; ± is one standard error over problems."
+        f"{(record.get('prompt') or {}).get('max_new_tokens', '?')} tokens; {LEGEND} over problems."
     )
     parts = [table(["held out", "before", "after", "change, 95 % interval"], rows), told, _overlap(record)]
     return "\n\n".join(part for part in parts if part)
@@ -58,7 +58,7 @@ def _overlap(record: dict[str, Any]) -> str:
         "(the same mould with another name or number counts)"
     )
     if found.get("rest") and found["exact"] + found["near"]:
-        rest = with_standard_error(found["rest"]["accuracy"], found["rest"]["accuracy_se"], 100, " %")
+        rest = accuracy_of(found["rest"])
         was = found["rest"].get("before")  # not in the record of older runs
         start = "" if was is None else f", from {100 * was:.1f} %"
         return f"{told}; on the other {found['rest']['problems']:,} the trained model is at {rest}{start}."
@@ -81,7 +81,7 @@ def benchmarks(subject: Subject) -> str:
     files = [f"[{path.name}]({EVALUATIONS}/{path.name}/report.md)" for path, _ in subject.evaluations]
     shown = [(path.name, f"{EVALUATIONS}/{path.name}/report.png") for path, _ in subject.evaluations]
     there = [(name, file) for name, file in shown if (subject.run.path / file).is_file()]
-    told = f"± is the half width of the 95 % interval, clustered by problem. Protocol in full: {', '.join(files)}."
+    told = f"In brackets stands the 95 % interval, clustered by problem. Protocol in full: {', '.join(files)}."
     return "\n\n".join([table(head, rows), told, pictures(there)]).strip()
 
 
@@ -95,8 +95,8 @@ def _row(result: Any) -> list[str]:
     rest = f"{percent(clean)} % of {result.get('clean_problems')}" if clean is not None else "–"
     stamp = " (smoke test)" if result["smoke"] else ""
     return [
-        title(result) + stamp, f"{with_error(result)} %", f"{result['problems']:,}", ", ".join(filter(None, protocol)),
-        seen, rest,
+        title(result) + stamp, with_interval(result, " %"), f"{result['problems']:,}",
+        ", ".join(filter(None, protocol)), seen, rest,
     ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from commands.evaluating.task import Task
 from commands.terminal.console import say
 from evaluation.contamination import find_overlap
 from evaluation.drawing import Sample
-from evaluation.report import Result, notes, percent, title, with_error
+from evaluation.report import Result, notes, percent, title, with_interval
 from evaluation.results import measure_texts
 from evaluation.statistics import maj_at_k, pass_at_k
 from evaluation.votes import answer_groups
@@ -75,7 +75,7 @@ def tell(scored: Sequence[Scored], trained: tuple[str, list[str]] | None) -> Non
         result, texts = one.result, max(1, one.result["problems"] * one.result["n_samples"])
         head = f"{title(result)} ({result['shots']}-shot, {result['metric']})"
         claims = ", ".join(f"{source} {claim:g}" for source, claim in result.get("claims", {}).items())
-        say(f"{head:34} {with_error(result)} %{'   smoke test' if result['smoke'] else ''}")
+        say(f"{head:34} {with_interval(result, ' %')}{'   smoke test' if result['smoke'] else ''}")
         say(
             f"{'':34} lenient {percent(result['lenient'])} %, cut {percent(result['truncated'] / texts)} %, no box "
             f"{percent(result['without_answer'] / texts)} %, {one.extra['mean_length']:.0f} tokens"

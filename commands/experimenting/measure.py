@@ -135,7 +135,7 @@ class Results:
         after, before = (read(self.arm(name), measure) for name in (arm, against))
         if places is not None:
             after, before = ([[row[i] for i in places] for row in side] for side in (after, before))
-        return seeded_difference(before, after)
+        return seeded_difference(before, after, bounds=(0.0, 1.0) if measure == "accuracy" else None)
 
     def arm(self, name: str) -> Arm:
         """The arm of a name."""

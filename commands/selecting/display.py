@@ -13,6 +13,7 @@ from commands.filtering.display import train_options
 from commands.prompts import say_block
 from commands.terminal.console import say
 from evaluation.drawing import Sample
+from evaluation.intervals import in_per_cent
 from evaluation.sampling import Engine
 
 
@@ -117,10 +118,10 @@ def best_rule(summary: dict[str, Any]) -> str:
 
 def tables(summary: dict[str, Any]) -> list[list[list[str]]]:
     """The tables of the report, each with its head: accuracies, sizes of the selections, interactions."""
-    rules = [["points", "accuracy", "± s.e.", "number", "none correct"]]
+    rules = [["points", "accuracy, 95 % interval", "number", "none correct"]]
     for row in summary["rules"]:
-        shares = [_percent(row[name]) for name in ("accuracy", "error", "none_correct")]
-        rules.append([row["rule"], *shares[:2], f"{row['points']:.2f}", shares[2]])
+        accuracy = in_per_cent(row["accuracy"], row["low"], row["high"])
+        rules.append([row["rule"], accuracy, f"{row['points']:.2f}", _percent(row["none_correct"])])
     kept = [["kept", "none", "all", "all but one", "fewer"]]
     kept += [[rule, *map(_percent, shares.values())] for rule, shares in summary["kept"].items()]
     joint = [["removed together", "problems", "worse than one by one", "by (mean)"]]

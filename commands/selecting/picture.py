@@ -1,6 +1,5 @@
 """Accuracy against the number of points, one mark for each rule."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,10 +26,10 @@ MARKS = {
 
 
 def draw_accuracies(rows: Sequence[dict[str, Any]], title: str, flattered: bool, path: Path) -> None:
-    """Draw the table of the rules, with two standard errors to either side.
+    """Draw the table of the rules, with their 95 % intervals.
 
     Args:
-        rows: With rule, accuracy, error and points.
+        rows: With rule, accuracy, low, high and points.
         title: Above it.
         flattered: Whether the accuracies are those that selected.
         path: The PNG.
@@ -43,7 +42,7 @@ def draw_accuracies(rows: Sequence[dict[str, Any]], title: str, flattered: bool,
         axes.errorbar(
             row["points"],
             row["accuracy"],
-            yerr=_bar(row["accuracy"], row["error"]),
+            yerr=[[row["accuracy"] - row["low"]], [row["high"] - row["accuracy"]]],
             color=colour,
             marker=shape,
             markersize=size,
@@ -51,22 +50,17 @@ def draw_accuracies(rows: Sequence[dict[str, Any]], title: str, flattered: bool,
             markeredgewidth=0.5,
             capsize=2,
             linestyle="none",
+            clip_on=False,  # whole marks at 0
             label=row["rule"],
         )
     axes.set_title(title, loc="left", fontsize=11, color=INK)
     axes.set_xlabel("points kept, mean over problems", color=INK, fontsize=9)
     axes.set_ylabel("accuracy" + (", flattered by selection" if flattered else ""), color=INK, fontsize=9)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
-    axes.set_ylim(0, 1.02 * max(0.1, *(row["accuracy"] + _bar(row["accuracy"], row["error"])[1][0] for row in rows)))
+    axes.set_ylim(0, 1.02 * max(0.1, *(row["high"] for row in rows)))
     axes.margins(x=0.08)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#DDDDDD", linewidth=0.7)
     axes.tick_params(colors=INK, labelsize=9)
     figure.legend(loc="outside right center", frameon=False, fontsize=9)
     save(figure, path)
-
-
-def _bar(accuracy: float, error: float) -> list[list[float]]:
-    """Two standard errors to either side, as far as an accuracy can lie there."""
-    wide = 0.0 if math.isnan(error) else 2 * error
-    return [[min(wide, accuracy)], [min(wide, 1 - accuracy)]]

@@ -7,7 +7,7 @@ from runs.folder import write_whole
 from runs.samples import SampleFolder
 
 ABOUT = """\
-Accuracy is the mean over problems of the share of right samples; ± is its standard error over problems. \
+Accuracy is the mean over problems of the share of right samples, with its 95 % interval over problems. \
 "none correct" is the share of problems that no sample solves."""
 JOINT = """\
 Points each harmless to remove alone, removed together: how often that is worse than removing one of them, and by how \

@@ -19,7 +19,7 @@ from data.knowledge import (
     kept_column,
     selection_table,
 )
-from evaluation.statistics import mean_at_n
+from evaluation.intervals import score_of
 from runs.folder import write_lines
 from runs.samples import SampleFolder
 
@@ -53,7 +53,7 @@ def assemble(options: Namespace, pool: Pool, pointed: Sequence[Pointed], folder:
         for rule in ("none", "all", *options.rule)
     }
     table = [
-        {**row, "error": _error(kept[row["rule"]], judges)} for row in selection_table(kept, judges)
+        {**row, **_errors(kept[row["rule"]], judges)} for row in selection_table(kept, judges)
     ]  # and so all that is judged is measured
     summary = {
         "problems": len(ordered),
@@ -107,9 +107,10 @@ def _row(row: dict[str, Any], options: Namespace, kept: Kept, place: int) -> dic
     return {**{name: cell for name, cell in row.items() if name not in texts}, **columns}
 
 
-def _error(subsets: Sequence[frozenset[int]], judges: Sequence[AccuracyOracle]) -> float:
-    """Standard error of the mean accuracy, by problem."""
-    return mean_at_n([[judge(subset)] for judge, subset in zip(judges, subsets, strict=True)])[1]
+def _errors(subsets: Sequence[frozenset[int]], judges: Sequence[AccuracyOracle]) -> dict[str, float]:
+    """Of the mean accuracy, by problem: its standard error, and the ends of its 95 % interval."""
+    found = score_of([[judge(subset)] for judge, subset in zip(judges, subsets, strict=True)])
+    return {"error": found.standard_error, "low": found.low, "high": found.high}
 
 
 def _sizes(subsets: Sequence[frozenset[int]], oracles: Sequence[AccuracyOracle]) -> dict[str, float]:

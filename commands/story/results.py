@@ -8,24 +8,24 @@ from rich.table import Table
 from rich.text import Text
 
 from boxed import last_boxed
+from commands.measured import measured_rows, share
 from commands.terminal.output import QUIET, RIGHT, WRONG, Elided, brief
-from runs.measured import measured_rows, with_error
 from runs.records import read_jsonl
 
 
 def results(record: dict[str, Any]) -> RenderableType | None:
-    """Before and after with one standard error each, and the paired change; None before anything was measured."""
+    """Before and after, and the paired change, with 95 % intervals; None before anything was measured."""
     before, after = (record.get(key) or {} for key in ("before", "after"))
     if not before and not after:
         return None
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style=QUIET)
     table.add_column("")
-    for title in ("before", "after", "change, 95 % interval"):
+    for title in ("before", "after", "change"):
         table.add_column(title, justify="right", no_wrap=True)
     for row in measured_rows(record):
-        table.add_row(row.title, row.before, row.after, row.change)
+        table.add_row(row.name, row.before, row.after, row.change)
     if any(side.get("truncated") for side in (before, after)):
-        table.add_row("cut off", *(with_error(side.get("truncated"), None, 100, " %") for side in (before, after)), "")
+        table.add_row("cut off", *(share(side.get("truncated")) for side in (before, after)), "")
     return table
 
 

@@ -4,12 +4,13 @@ import dataclasses
 import math
 from typing import Any
 
+from commands.measured import LEGEND, measured_rows, turned
 from commands.terminal.console import say
 from commands.training.problems import Task
 from evaluation.contamination import clean_score, find_overlap
 from evaluation.held_out import Measurement, compare
+from evaluation.intervals import Score
 from runs.folder import RunFolder
-from runs.measured import measured_rows
 from runs.records import append_jsonl
 
 
@@ -43,20 +44,26 @@ def _overlap(task: Task, before: Measurement, after: Measurement) -> tuple[dict[
     was, now = (clean_score(ids, [[right] for right in side.correct], matches) for side in (before, after))
     found = {match.benchmark_id: "equal" if match.exact else "near" for match in matches}
     exact = sum(match.exact for match in matches)
-    rest = {"accuracy": now[0], "accuracy_se": now[1], "problems": now[2], "before": was[0]} if was and now else None
+    rest = _rest(*now) | {"before": was[0].mean} if was and now else None
     return {"exact": exact, "near": len(matches) - exact, "rest": rest}, [found.get(place) for place in ids]
 
 
+def _rest(found: Score, problems: int) -> dict[str, Any]:
+    limits = {"accuracy_low": found.low, "accuracy_high": found.high}
+    return {"accuracy": found.mean, "accuracy_se": found.standard_error, **limits, "problems": problems}
+
+
 def _say_results(found: dict[str, Any]) -> None:
-    """Before, after and paired change, ± one standard error."""
+    """Before, after and paired change, with 95 % intervals."""
     before, after = found["before"], found["after"]
-    say(f"\nheld out: {before['problems']} problems, greedy; ± is one standard error")
-    say(f"{'':14}{'before':>16}{'after':>16}{'change, 95 % interval':>30}")
+    say(f"\nheld out: {before['problems']} problems, greedy; {LEGEND}")
+    say(f"{'':14}{'before':>22}{'after':>22}{'change':>24}")
     for row in measured_rows(found):
-        say(f"{row.name:14}{row.before:>16}{row.after:>16}{row.change:>30}")
+        say(f"{row.name:14}{row.before:>22}{row.after:>22}{row.change:>24}")
     for title, name in (("cut off", "truncated"), ("ran Python", "with_code")):
         if not math.isclose(after.get(name, 0), 0):
-            say(f"{title:14}{before[name]:>16.1%}{after[name]:>16.1%}")
+            say(f"{title:14}{before[name]:>22.1%}{after[name]:>22.1%}")
+    say(f"{'problems':14}{turned(found['change']['accuracy'])}")
     overlap = found["overlap"]
     if overlap["exact"] + overlap["near"]:
         rest = overlap["rest"]

@@ -19,8 +19,11 @@ from trainers import METHODS
 
 SIDE = {"problems": 1, "accuracy": 1.0, "accuracy_se": float("nan"), "mean_length": 30.0, "mean_length_se": None}
 CHANGE = {"mean": 0.5, "standard_error": float("nan"), "low": float("nan"), "high": None}
-MEASURED = {"problems": 400, "accuracy": 0.9275, "accuracy_se": 0.013, "mean_length": 30.6, "mean_length_se": 0.3}
-INTERVAL = {"mean": 0.4975, "standard_error": 0.026, "low": 0.445, "high": 0.55}
+MEASURED = {
+    "problems": 400, "accuracy": 0.9275, "accuracy_se": 0.013, "accuracy_low": 0.897, "accuracy_high": 0.951,
+    "mean_length": 30.6, "mean_length_se": 0.3,
+}  # fmt: skip
+INTERVAL = {"mean": 0.4975, "standard_error": 0.026, "low": 0.445, "high": 0.55, "p": 0.0, "better": 201, "worse": 2}
 FILTERED = {
     "data": "pool", "model": "a/model", "temperature": 1.0, "zone": {"samples": 8, "low": 2, "high": 5},
     "result": {"kept": 2000, "problems": 9000, "too_hard": 4000, "too_easy": 3000},
@@ -56,7 +59,7 @@ def test_a_result_without_an_error_is_shown_without_one(tmp_path):
     run.update(before=SIDE, after=SIDE, change={"accuracy": CHANGE, "length": CHANGE})
     write_card(run)
     page = run.readme.read_text()
-    assert "| accuracy | 100.0 % | 100.0 % | +50.0 |" in page
+    assert "| accuracy | 100.0 % [2.5, 100.0] | 100.0 % [2.5, 100.0] | +50.0 |" in page
     assert "| length in tokens | 30.0 | 30.0 | +0.5 |" in page
     assert "nan" not in page
 
@@ -76,6 +79,8 @@ def test_the_head_is_what_the_hub_takes(run):
     card = ModelCard.load(run.readme)
     (result,) = card.data.eval_results
     assert (result.metric_type, result.metric_value, result.metric_args["standard_error"]) == ("accuracy", 92.75, 1.3)
+    assert (result.metric_args["low"], result.metric_args["high"]) == (89.7, 95.1)
+    assert result.metric_name == "accuracy in %, 95 % interval [89.7, 95.1], greedy, 400 problems"
     assert model_index_to_eval_results(eval_results_to_model_index("run", [result])) == ("run", [result])
     assert card.content.strip() == text.strip()
 
@@ -83,7 +88,34 @@ def test_the_head_is_what_the_hub_takes(run):
 def test_the_essential_stands_first(run):
     lines = ModelCard.load(run.readme).text.strip().splitlines()
     assert lines[0] == "# run"
-    assert lines[2].startswith("**43.0 % → 92.8 %** of 400 held-out problems right, greedy: +49.8 [+44.5, +55.0]")
+    assert lines[2] == (
+        "**43.0 % → 92.8 %** of 400 held-out problems right, greedy: +49.8 [+44.5, +55.0] points, the 95 % interval "
+        "paired by problem (201 better, 2 worse)."
+    )
+
+
+def test_the_table_has_intervals_of_scores_and_half_widths_of_lengths(run):
+    page = run.readme.read_text()
+    assert "| accuracy | 43.0 % [89.7, 95.1] | 92.8 % [89.7, 95.1] | +49.8 [+44.5, +55.0] |" in page
+    assert "| length in tokens | 30.6 ± 0.6 | 30.6 ± 0.6 |" in page
+    assert "with at most 128 tokens; brackets and ± are 95 % intervals over problems." in page
+
+
+def test_the_card_of_an_older_run_has_intervals_too(run, tmp_path):
+    """371 of 400, of which the record has the error only."""
+    other, record = RunFolder(tmp_path), run.read()
+    for side in ("before", "after"):
+        record[side] = {name: record[side][name] for name in ("problems", "accuracy", "accuracy_se", "mean_length")}
+    record["change"] = {
+        name: {key: INTERVAL[key] for key in ("mean", "standard_error", "low", "high")} for name in record["change"]
+    }
+    other.update(**record)
+    write_card(other)
+    page = ModelCard.load(other.readme)
+    assert "92.8 % [89.8, 95.1]" in page.text
+    assert "the 95 % interval paired by problem.\n" in page.text
+    (result,) = page.data.eval_results
+    assert "95 % interval [89.8, 95.1]" in result.metric_name
 
 
 def test_every_link_and_picture_is_there(run):

@@ -66,7 +66,11 @@ def test_a_perfect_answerer_scores_all_and_a_wrong_one_nothing(source, tmp_path,
     (wrong,) = run(tmp_path / "wrong", source)
     assert (perfect["score"], perfect["lenient"], perfect["problems"]) == (1.0, 1.0, 4)
     assert (wrong["score"], wrong["lenient"], wrong["without_answer"]) == (0.0, 0.0, 0)
-    assert "by chance that is unlikely (5 %) only beyond 52.7 points" in capsys.readouterr().out  # 1 - 0.05^(1/4)
+    told = capsys.readouterr().out
+    assert "100.0 % [39.8, 100.0]" in told  # 0.025^(1/4)
+    assert "0.0 % [0.0, 60.2]" in told
+    kept = json.loads((tmp_path / "wrong" / "evaluation.json").read_text())["results"][0]
+    assert (kept["low"], kept["high"]) == pytest.approx((0.0, 1 - 0.025**0.25))
 
 
 def test_hints_are_given_only_if_asked_for(source, tmp_path, monkeypatch, capsys):
@@ -262,11 +266,21 @@ def test_compare_says_whether_a_difference_is_noise(tmp_path, capsys):
     compare.main([before, better])
     told = capsys.readouterr().out
     assert "math500: 50.0 → 75.0 %. After is 25.0 points above before" in told
-    assert "more than the choice of these problems explains" in told
+    assert "over 200 problems (50 better, 0 worse; p < 0.0001): more than the choice of these problems" in told
     compare.main([before, alike])
     told = capsys.readouterr().out
     assert "it could be noise" in told
     assert "2 problems that only one of them has are left out" in told
+
+
+def test_four_problems_that_rose_are_no_proof(tmp_path, capsys):
+    """The exact sign test of 4 against 0: 2 / 2^4."""
+    before = result_of(tmp_path / "a", "math500", {i: i % 2 for i in range(500)})
+    after = result_of(tmp_path / "b", "math500", {i: i % 2 or i < 8 for i in range(500)})
+    compare.main([before, after])
+    told = capsys.readouterr().out
+    assert "math500: 50.0 → 50.8 %. After is 0.8 points above before, 95 % interval [-0.2, +2.0]" in told
+    assert "(4 better, 0 worse; p = 0.125): it could be noise." in told
 
 
 def test_compare_refuses_what_cannot_be_compared(tmp_path):
@@ -322,6 +336,7 @@ def test_a_benchmark_of_one_problem_has_no_error_and_ends(tmp_path, source, monk
     scripted(monkeypatch, lambda i, r: Completion(r"\boxed{14}", 5, False))
     (result,) = run(tmp_path / "out", source, "--limit", "1")
     assert (result["score"], result["se"], result["smoke"]) == (1.0, None, True)
+    assert (result["low"], result["high"]) == pytest.approx((0.025, 1.0))
 
 
 def test_rows_that_are_left_out_are_told(source, tmp_path, monkeypatch, capsys):

@@ -26,6 +26,7 @@ from data.knowledge import (
 )
 from errors import UserError
 from evaluation.drawing import problem_id
+from evaluation.intervals import score_of
 from evaluation.sampling import Completion, sample_seed
 
 ROOT = Path(__file__).parents[2]
@@ -161,6 +162,8 @@ def test_the_table_is_of_fresh_samples(select, tmp_path, capsys):
         fresh = [expected_oracle(problem, 8, 1, " judged")(subset) for problem, subset in chosen.items()]
         assert table[rule]["accuracy"] == pytest.approx(np.mean(fresh))
         assert table[rule]["error"] == pytest.approx(np.std(fresh, ddof=1) / 6**0.5)
+        found = score_of([[one] for one in fresh])
+        assert (table[rule]["low"], table[rule]["high"]) == pytest.approx((found.low, found.high))
         assert table[rule]["none_correct"] == pytest.approx(np.mean(np.array(fresh) == 0))
         assert table[rule]["points"] == pytest.approx(np.mean([len(subset) for subset in chosen.values()]))
     assert "judged    by 8 fresh samples" in capsys.readouterr().out
@@ -260,8 +263,10 @@ def test_the_result_is_a_data_set_that_goes_on(select, tmp_path):
 
 def test_one_problem_has_no_error(select, tmp_path, capsys):
     select(tmp_path, "--limit", "1")
-    assert re.search(r"^css +\d+\.\d % +– +", capsys.readouterr().out, re.MULTILINE)
-    assert json.loads((tmp_path / "report.json").read_text())["rules"][0]["error"] is None
+    assert re.search(r"^css +\d+\.\d % \[\d+\.\d, \d+\.\d\] +", capsys.readouterr().out, re.MULTILINE)
+    rule = json.loads((tmp_path / "report.json").read_text())["rules"][0]
+    assert rule["error"] is None
+    assert 0.0 <= rule["low"] <= rule["accuracy"] <= rule["high"] <= 1.0
 
 
 MISTAKES = {

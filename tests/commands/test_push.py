@@ -207,10 +207,10 @@ def test_an_adapter_names_its_base_and_a_merged_model_is_one_of_its_own(hub, run
 
 
 def report(folder, weights):
-    """What evaluate leaves of one benchmark."""
+    """What evaluate of an older version left of one benchmark: a score with its error, 250 of 500 right."""
     folder.mkdir()
     result = {
-        "benchmark": "math500", "shots": 0, "n_samples": 1, "metric": "avg@1", "score": 0.5, "se": 0.1, "strict": 0.5,
+        "benchmark": "math500", "shots": 0, "n_samples": 1, "metric": "avg@1", "score": 0.5, "se": 0.02, "strict": 0.5,
         "lenient": 0.5, "truncated": 0, "without_answer": 0, "timeouts": 0, "problems": 500, "ungradable": 0,
         "smoke": False, "clean_score": 0.4, "clean_problems": 490, "settings": {"prompt": "qwen-cot", "tools": False},
         "overlap": {"training": "mine", "exact": 3, "near": 7},
@@ -233,8 +233,12 @@ def test_an_evaluation_of_this_model_goes_into_its_card_and_one_of_another_is_re
     assert page.data.license == "mit"
     (result,) = [result for result in page.data.eval_results if result.dataset_name == "MATH-500"]
     assert (result.metric_value, result.dataset_type) == (50.0, "HuggingFaceH4/MATH-500")
-    assert result.metric_name == "accuracy in % ± 19.6, 0-shot, avg@1, 500 problems"
-    assert "| 50.0 ± 19.6 % | 500 | 0-shot, avg@1, qwen-cot, greedy | 3 equal, 7 nearly | 40.0 % of 490 |" in page.text
+    assert result.metric_name == "accuracy in %, 95 % interval [45.5, 54.5], 0-shot, avg@1, 500 problems"
+    assert (result.metric_args["low"], result.metric_args["high"]) == (45.53, 54.47)
+    assert (
+        "| 50.0 % [45.5, 54.5] | 500 | 0-shot, avg@1, qwen-cot, greedy | 3 equal, 7 nearly | 40.0 % of 490 |"
+        in page.text
+    )
     assert files["evaluations/eval-mine/report.png"] == b"of eval-mine"
 
 

@@ -98,7 +98,10 @@ def test_its_config_asks_for_the_same_again(finished):
 def test_the_card_shows_results_and_curves(finished):
     page, run = finished.readme.read_text(), finished.read()
     assert "A version of the embedded arithmetic model, trained by LPRO on 2,000 problems" in page
-    assert f"{100 * run['after']['accuracy']:.1f} ± " in page
+    after = [f"{100 * run['after'][name]:.1f}" for name in ("accuracy", "accuracy_low", "accuracy_high")]
+    assert f"{after[0]} % [{after[1]}, {after[2]}]" in page
+    change = run["change"]["accuracy"]
+    assert f"({change['better']} better, {change['worse']} worse)" in page
     for name in ("reward", "accuracy", "length", "entropy", "clipping", "zero_variance"):
         assert f"(plots/{name}.png)" in page
         assert (finished.plots / f"{name}.png").exists()

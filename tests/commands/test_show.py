@@ -74,10 +74,26 @@ RECORD = {
     "versions": {"python": "3.11.7", "trl": "1.16.0"},
     "hardware": {"machine": "Linux x86_64", "cpus": 2, "memory_gb": 25.3, "accelerators": ["A", "B"]},
     "training_seconds": 134.4,
-    "before": {"accuracy": 0.43, "accuracy_se": 0.025, "mean_length": 53.2, "mean_length_se": 0.4, "problems": 400},
-    "after": {"accuracy": 0.9, "accuracy_se": 0.015, "mean_length": 30.7, "mean_length_se": 0.3, "problems": 400},
+    "before": {
+        "accuracy": 0.43,
+        "accuracy_se": 0.025,
+        "accuracy_low": 0.4,
+        "accuracy_high": 0.46,
+        "mean_length": 53.2,
+        "mean_length_se": 0.4,
+        "problems": 400,
+    },
+    "after": {
+        "accuracy": 0.9,
+        "accuracy_se": 0.015,
+        "accuracy_low": 0.87,
+        "accuracy_high": 0.93,
+        "mean_length": 30.7,
+        "mean_length_se": 0.3,
+        "problems": 400,
+    },
     "change": {
-        "accuracy": {"mean": 0.47, "standard_error": 0.02759, "low": 0.416, "high": 0.524},
+        "accuracy": {"mean": 0.47, "standard_error": 0.02759, "low": 0.416, "high": 0.524, "better": 190, "worse": 2},
         "length": {"mean": -22.5, "standard_error": 0.14, "low": -22.8, "high": -22.2},
     },
 }
@@ -168,9 +184,22 @@ def test_time_is_told_by_what_it_was_spent_on(folder, show):
 
 def test_before_and_after_come_with_their_errors(folder, show):
     told, _ = show(folder())
-    assert "held out: 400 problems, greedy; ± is one standard error" in told
-    assert re.search(r"^accuracy +43\.0 ± 2\.5 % +90\.0 ± 1\.5 % +\+47\.0 \[\+41\.6, \+52\.4\]$", told, re.MULTILINE)
-    assert re.search(r"^length in tokens +53\.2 ± 0\.4 +30\.7 ± 0\.3 +-22\.5 \[-22\.8, -22\.2\]$", told, re.MULTILINE)
+    assert "held out: 400 problems, greedy; brackets and ± are 95 % intervals" in told
+    sides = r"43\.0 % \[40\.0, 46\.0\] +90\.0 % \[87\.0, 93\.0\]"
+    assert re.search(rf"^accuracy +{sides} +\+47\.0 \[\+41\.6, \+52\.4\]$", told, re.MULTILINE)
+    # 1.966 standard errors, of Student's t with 399 degrees of freedom
+    assert re.search(r"^length +53\.2 ± 0\.8 +30\.7 ± 0\.6 +-22\.5 \[-22\.8, -22\.2\]$", told, re.MULTILINE)
+
+
+def test_a_record_of_an_older_version_gets_its_intervals_from_its_errors(folder, show):
+    """172 and 360 of 400: Clopper and Pearson's limits, which the record did not have yet."""
+    old = [
+        {name: value for name, value in RECORD[side].items() if name not in ("accuracy_low", "accuracy_high")}
+        for side in ("before", "after")
+    ]
+    told, code = show(folder({**RECORD, "before": old[0], "after": old[1]}))
+    assert code == 0
+    assert re.search(r"^accuracy +43\.0 % \[38\.1, 48\.0\] +90\.0 % \[86\.6, 92\.8\] ", told, re.MULTILINE)
 
 
 def test_problems_that_changed_sides_are_counted_and_some_shown(folder, show):

@@ -46,7 +46,7 @@ def test_thirds_of_length_are_taken_within_each_family():
     # Family b is longer throughout and always right: pooled over families the long third would look the best.
     a = [Sampled({"family": "a"}, [False] * 3, [10, 20, 30]) for _ in range(4)]
     b = [Sampled({"family": "b"}, [True] * 3, [110, 120, 130]) for _ in range(4)]
-    assert [mean for mean, _ in by_length([*a, *b])] == [0.5, 0.5, 0.5]
+    assert [third.mean for third in by_length([*a, *b])] == [0.5, 0.5, 0.5]
 
 
 def test_the_share_is_unbiased_for_fewer_samples():

@@ -57,8 +57,8 @@ def test_demonstrations_do_not_match_each_other():
 
 def test_the_clean_score_is_that_of_the_rest():
     matches = [Match("b", "0", 1.0, exact=True)]
-    mean, error, problems = clean_score(["a", "b", "c"], [[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]], matches)
-    assert (mean, error, problems) == (0.25, 0.25, 2)
+    found, problems = clean_score(["a", "b", "c"], [[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]], matches)
+    assert (found.mean, found.standard_error, problems) == (0.25, 0.25, 2)
     assert clean_score(["b"], [[1.0]], matches) is None
 
 

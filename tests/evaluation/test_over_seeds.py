@@ -40,6 +40,31 @@ def test_intervals_hold_what_they_promise():
     assert clear < 0.6 * 600, "with seeds this far apart three are too few to be sure"
 
 
+def test_an_accuracy_cannot_fall_by_more_than_there_was():
+    """Two seeds of three collapse, from 63 %: the t interval alone reaches from -130 to +46 points."""
+    before = np.zeros((3, 100))
+    before[:, :63] = 1.0
+    after = np.array([[0.0] * 100, [0.0] * 100, [1.0] * 63 + [0.0] * 37])
+    free, bound = seeded_difference(before, after), seeded_difference(before, after, bounds=(0.0, 1.0))
+    assert free.low == pytest.approx(-1.295, abs=1e-3)
+    assert (bound.mean, bound.p, bound.by_seed) == (free.mean, free.p, free.by_seed)
+    half = 1.98422 * (0.63 * 0.37 / 99) ** 0.5  # of 63 %, by Student's t with 99 degrees of freedom
+    assert (bound.low, bound.high) == pytest.approx((-0.63 - half, free.high), abs=1e-5)
+
+
+def test_bounds_cost_no_coverage():
+    """Trainings that collapse nearly always: the truth is a fall by nearly all there was."""
+    rng, held = np.random.default_rng(1), {None: 0, (0.0, 1.0): 0}
+    for _ in range(150):
+        rate = rng.beta(1.2, 0.8, 60)
+        before = (rng.random((3, 60)) < rate).astype(float)
+        after = (rng.random((3, 60)) < 0.02 * rate).astype(float)
+        for bounds in held:
+            found = seeded_difference(before, after, bounds=bounds)
+            held[bounds] += found.low <= -0.98 * 0.6 <= found.high
+    assert held[None] - 1 <= held[0.0, 1.0] >= 0.93 * 150
+
+
 def test_nothing_differs():
     found = seeded_difference([[1, 0], [0, 1]], [[1, 0], [0, 1]])
     assert (found.mean, found.low, found.high, found.p, found.is_clear) == (0.0, 0.0, 0.0, 1.0, False)

@@ -3,16 +3,19 @@
 import json
 
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.image import imread
 
 from evaluation.benchmarks import SUITES
-from evaluation.report import CLAIMS, claims_for, details, notes, table, write_report
+from evaluation.intervals import score_of
+from evaluation.report import CLAIMS, claims_for, details, notes, table, with_interval, write_report
 
 
 def result(benchmark="math500", **changes):
     plain = {
         "benchmark": benchmark, "shots": 4, "n_samples": 2, "metric": "avg@2", "score": 0.75, "se": 0.02,
-        "strict": 0.75, "lenient": 0.775, "truncated": 30, "without_answer": 40, "timeouts": 0, "problems": 500,
+        "low": 0.71, "high": 0.788, "strict": 0.75, "lenient": 0.775,
+        "truncated": 30, "without_answer": 40, "timeouts": 0, "problems": 500,
         "ungradable": 0, "smoke": False, "claims": claims_for("seeds-cot", benchmark),
     }  # fmt: skip
     return {**plain, **changes}
@@ -23,7 +26,7 @@ def test_the_measured_row_stands_below_the_claims():
     assert lines[0] == "| Model | GSM8K (8-shot, avg@2) | MATH-500 (4-shot, avg@2) |"
     assert "| Nexus-1.5B (Nexus card) | 85.2 | 80.2 |" in lines
     assert "| Qwen2.5-Math-1.5B-REPO (REPO card) | 85.2 | – |" in lines  # its card says MATH
-    assert lines[-1] == "| **mine** | **75.0 ± 3.9** | **75.0 ± 3.9** |"  # 1.96 · 2.0
+    assert lines[-1] == "| **mine** | **75.0 [71.0, 78.8]** | **75.0 [71.0, 78.8]** |"
 
 
 def test_details_count_texts_not_problems():
@@ -37,7 +40,7 @@ def test_notes_tell_what_is_missing_and_which_claims_lie_outside():
     assert "3 golds cannot be graded" in said
     assert "2 answers took the verifier too long" in said
     assert "on the 9 problems unlike any that was trained on, 70.0 %" in said
-    assert "80.2 of Nexus-1.5B (Nexus card) lies outside" in said  # 75 ± 3.9
+    assert "80.2 of Nexus-1.5B (Nexus card) lies outside" in said
     assert "75.8 of" not in said
     smoke = "\n".join(notes([result(smoke=True)]))
     assert "smoke test on 500 problems" in smoke
@@ -45,11 +48,41 @@ def test_notes_tell_what_is_missing_and_which_claims_lie_outside():
     assert "(smoke test)" in table([result(smoke=True)])
 
 
+@pytest.mark.parametrize(
+    ("right", "problems", "inside", "outside"),
+    # Clopper and Pearson: [0, 11.6], [0.1, 17.2], [45.5, 54.5] and [88.4, 100]
+    [(0, 30, 5.0, 12.0), (1, 30, 17.0, 18.0), (250, 500, 54.0, 55.0), (30, 30, 89.0, 88.0)],
+)
+def test_a_claim_lies_outside_where_the_interval_says_so(right, problems, inside, outside):
+    found = score_of([[1.0]] * right + [[0.0]] * (problems - right))
+    measured = {"score": found.mean, "se": found.standard_error, "low": found.low, "high": found.high}
+    said = notes([result(problems=problems, claims={"near": inside, "far": outside}, **measured)])
+    told = [note for note in said if "outside" in note]
+    assert told == [f"MATH-500: {outside} of far lies outside the measured interval."]
+
+
+def test_a_result_of_an_older_version_gets_its_interval_from_its_error():
+    """0 and 15 of 30, without `low` and `high`; 0 of 30 with an error of 0 excluded every claim once."""
+    old = {name: value for name, value in result(problems=30, n_samples=1).items() if name not in ("low", "high")}
+    none, half = {**old, "score": 0.0, "se": 0.0}, {**old, "score": 0.5, "se": (0.25 / 29) ** 0.5}
+    assert (with_interval(none), with_interval(half, " %")) == ("0.0 [0.0, 11.6]", "50.0 % [31.3, 68.7]")
+    assert not [note for note in notes([{**none, "claims": {"card": 5.0}}]) if "outside" in note]
+
+
+def test_the_picture_has_the_interval_and_stays_within_0_and_100(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(Axes, "errorbar", lambda axes, x, y, **style: drawn.append((x, style["xerr"])))
+    write_report([result(score=0.0, low=0.0, high=0.1157), result()], tmp_path, model="m")
+    ((scores, (left, right)),) = drawn
+    assert [score - low for score, low in zip(scores, left, strict=True)] == pytest.approx([0.0, 71.0])
+    assert [score + high for score, high in zip(scores, right, strict=True)] == pytest.approx([11.57, 78.8])
+
+
 def test_a_report_is_written_as_text_json_and_picture(tmp_path):
     results = [result(), result("mine/own.jsonl", se=float("nan"), claims={})]
     paths = write_report(results, tmp_path / "new", model="m", protocol={"seed": 1})
     text = paths["md"].read_text()
-    assert "75.0 ± unknown" in text
+    assert "**75.0 [71.0, 78.8]**" in text
     assert '"seed": 1' in text
     assert "own (4-shot" in text
     content = json.loads(paths["json"].read_text())

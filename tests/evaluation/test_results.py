@@ -33,7 +33,9 @@ def test_every_number_is_counted(mine, tmp_path):
     assert (result["truncated"], result["without_answer"], result["timeouts"]) == (1, 2, 0)
     assert (result["problems"], result["ungradable"], result["metric"]) == (2, 1, "avg@2")
     assert "clean_score" not in result
-    assert "25.0 ± 49.0" in write_report([result], tmp_path, model="m")["md"].read_text()
+    # Of ½, 0 and a worst 0: half of a Beta(1, 2). Of ½, 0 and a best 1: P(W > t) = 2 (1 - t)² for t above ½.
+    assert (result["low"], result["high"]) == pytest.approx(((1 - 0.975**0.5) / 2, 1 - (0.025 / 2) ** 0.5))
+    assert "25.0 [0.6, 88.8]" in write_report([result], tmp_path, model="m")["md"].read_text()
 
 
 def test_samples_stay_with_their_problem(mine):
@@ -66,5 +68,5 @@ def test_a_perfect_answerer_fills_the_report_of_a_suite(shared_data, tmp_path):
         results.append(measure_texts(benchmark, settings, texts, suite="seeds-cot").result)
     assert [(result["score"], result["smoke"]) for result in results] == [(1.0, True)] * 6
     text = write_report(results, tmp_path, model="perfect")["md"].read_text()
-    assert text.count("100.0 ± 0.0**") == 6
+    assert text.count("100.0 [83.2, 100.0]**") == 6  # 0.025^(1/20)
     assert text.count("smoke test on 20 problems") == 6
