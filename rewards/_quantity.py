@@ -34,7 +34,9 @@ _FACTOR = re.compile(r"(?:\\text\{\s*)?(thousand|million|billion|trillion|万|�
 _FACTORS = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12, "万": 4, "亿": 8}
 _BASE = re.compile(r"(?P<digits>\(?[0-9A-Za-z]*\d[0-9A-Za-z]*\)?)_\{?\s*(?:\\text\{)?(?P<base>\d+|[a-z]+)\s*\}?\}?")
 _TIME = re.compile(
-    r"(\d{1,2})\s*:\s*(\d\d)(?:\s*:\s*(\d\d))?\s*(?:\\text\{)?\s*(?:([ap])\.?\s*m\.?)?\s*\}?", re.IGNORECASE
+    r"(?P<hours>\d{1,2})(?:\s*:\s*(?P<minutes>\d\d)(?:\s*:\s*(?P<seconds>\d\d))?)?\s*(?:\\text\{\s*)?"
+    r"(?:(?P<half>[ap])\.?\s*m\.?|(?P<twelve>noon|midnight)|(?P<clock>o'clock))?\s*\}?",
+    re.IGNORECASE,
 )
 _NUMBER = re.compile(
     r"(?P<sign>[+-]?)\s*(?:(?P<whole>[0-9]{1,400}|[0-9]{1,3}(?:,[0-9]{3}){1,99})(?:\.(?P<part>[0-9]{0,400}))?"
@@ -172,14 +174,18 @@ def in_base(text: str) -> tuple[str, str] | None:
 
 
 def time_of_day(text: str) -> tuple[int, bool] | None:
-    """Return the seconds since midnight, and whether am or pm was said; None for what is no time."""
+    r"""Return the seconds since midnight, and whether am or pm was said; None for what is no time.
+
+    >>> time_of_day("4:30 PM"), time_of_day(r"4\text{ p.m.}"), time_of_day("4")
+    ((59400, True), (57600, True), None)
+    """
     match = _TIME.fullmatch(text)
-    if match is None:
+    if match is None or not (match["minutes"] or match["half"] or match["twelve"] or match["clock"]):
         return None
-    hours, minutes, seconds = int(match[1]), int(match[2]), int(match[3] or 0)
-    if hours > 23 or minutes > 59 or seconds > 59:
+    hours, minutes, seconds = int(match["hours"]), int(match["minutes"] or 0), int(match["seconds"] or 0)
+    if hours > 23 or minutes > 59 or seconds > 59 or (match["twelve"] and hours != 12):
         return None
-    half = (match[4] or "").lower()
+    half = (match["half"] or {"noon": "p", "midnight": "a"}.get((match["twelve"] or "").lower(), "")).lower()
     if half:
         hours = hours % 12 + (12 if half == "p" else 0)
     return hours * 3600 + minutes * 60 + seconds, bool(half)
