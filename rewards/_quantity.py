@@ -32,7 +32,14 @@ _DEGREES = re.compile(r"(?P<body>[^a-zA-Z]*)\^\{\\circ\}\s*(?:\\text\{\s*)?(?P<s
 _HAN_UNIT = re.compile(r"(?P<body>.*[\d)}])\s*(?P<unit>[\u4e00-\u9fff]+)")
 _FACTOR = re.compile(r"(?:\\text\{\s*)?(thousand|million|billion|trillion|万|亿)\b\s*\}?\s*")
 _FACTORS = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12, "万": 4, "亿": 8}
-_BASE = re.compile(r"(?P<digits>\(?[0-9A-Za-z]*\d[0-9A-Za-z]*\)?)_\{?\s*(?:\\text\{)?(?P<base>\d+|[a-z]+)\s*\}?\}?")
+_BASE = re.compile(
+    r"\s*+(?P<digits>-?(?=[A-Za-z.]*+\d)[0-9A-Za-z.]++)\s*+(?:_\s*+(?:base\b)?|(?:in\s++)?base\b)\s*+"
+    r"(?P<base>\d++|[A-Za-z]++)\s*+"
+)
+_BASE_NAMES = {
+    "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
+    "ten": "10", "eleven": "11", "twelve": "12", "thirteen": "13", "fourteen": "14", "fifteen": "15", "sixteen": "16",
+}  # fmt: skip
 _TIME = re.compile(
     r"(?P<hours>\d{1,2})(?:\s*:\s*(?P<minutes>\d\d)(?:\s*:\s*(?P<seconds>\d\d))?)?\s*(?:\\text\{\s*)?"
     r"(?:(?P<half>[ap])\.?\s*m\.?|(?P<twelve>noon|midnight)|(?P<clock>o'clock))?\s*\}?",
@@ -168,9 +175,13 @@ def _unit(text: str) -> str:
 
 
 def in_base(text: str) -> tuple[str, str] | None:
-    """Return the digits and the base of a number with a base subscript."""
-    match = _BASE.fullmatch(text)
-    return (match["digits"].strip("()"), match["base"]) if match else None
+    r"""Return the digits and the base of a number with its base, as an index or in words.
+
+    >>> in_base("101_2"), in_base(r"101_{\text{two}}"), in_base(r"101\text{ (base 2)}"), in_base("101")
+    (('101', '2'), ('101', '2'), ('101', '2'), None)
+    """
+    match = _BASE.fullmatch(re.sub(r"\\text\{|[{}()]", " ", text))
+    return (match["digits"], _BASE_NAMES.get(match["base"].lower(), match["base"])) if match else None
 
 
 def time_of_day(text: str) -> tuple[int, bool] | None:

@@ -54,7 +54,7 @@ def base(gold: str, given: str, ask: Asker) -> bool | None:
         return first == second
     tagged, other = (first, given) if first else (second, gold)
     assert tagged is not None
-    if not re.fullmatch(r"[0-9A-Za-z, ]+", other) or not tagged[0][0].isdigit():
+    if not re.fullmatch(r"-?[0-9A-Za-z,. ]+", other) or not tagged[0].lstrip("-")[0].isdigit():
         return None
     return tagged[0] == re.sub(r"[, ]", "", other)
 
