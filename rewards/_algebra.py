@@ -13,7 +13,7 @@ from latex2sympy2_extended import NormalizationConfig, latex2sympy
 from latex2sympy2_extended.latex2sympy2 import ConversionConfig
 from sympy import Basic, Expr, MatrixBase, Rational
 
-from rewards._quantity import ROUNDED_DECIMALS, is_rounded, number
+from rewards._quantity import DEGREE, ROUNDED_DECIMALS, in_radians, is_rounded, number
 from rewards._values import near, proportional, same_object, within
 
 logger = logging.getLogger(__name__)
@@ -64,9 +64,7 @@ def _prepared(text: str) -> str:
     text = _REPEATING.sub(_repeating, text)
     for pattern, spelling in _SPELLINGS:
         text = pattern.sub(spelling, text)
-    if _TRIGONOMETRY.search(text):
-        return text.replace("^{\\circ}", "\\cdot\\frac{\\pi}{180}")
-    return text.replace("^{\\circ}", "")
+    return in_radians(text) if _TRIGONOMETRY.search(text) else text.replace(DEGREE, "")
 
 
 def _repeating(match: "re.Match[str]") -> str:

@@ -28,7 +28,11 @@ _TEXT_UNIT = re.compile(
 _BARE_UNIT = re.compile(
     rf"(?P<body>.*[\d)}}])(?P<gap>\s*)(?P<unit>(?!{_FUNCTIONS})[A-Za-z]{{2,}}\.?(?:[ /]+[A-Za-z]+\.?)*{_POWER})"
 )
-_DEGREES = re.compile(r"(?P<body>[^a-zA-Z]*)\^\{\\circ\}\s*(?:\\text\{\s*)?(?P<scale>[CFK])?\s*\}?")
+DEGREE = r"^{\circ}"
+_DEGREES = re.compile(
+    r"(?P<body>(?:[^a-zA-Z\\]|\\(?:frac|sqrt|pi|cdot)(?![a-zA-Z])|\\[^a-zA-Z])*+)"
+    r"(?<=\^\{)\\circ\}\s*(?:\\text\{\s*)?(?P<scale>[CFK])?\s*\}?"
+)
 _HAN_UNIT = re.compile(r"(?P<body>.*[\d)}])\s*(?P<unit>[\u4e00-\u9fff]+)")
 _FACTOR = re.compile(r"(?:\\text\{\s*)?(thousand|million|billion|trillion|万|亿)\b\s*\}?\s*")
 _FACTORS = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12, "万": 4, "亿": 8}
@@ -128,7 +132,7 @@ def quantity(text: str) -> Quantity:
         return Quantity(text[:-2].strip(), "", True)
     degrees = _DEGREES.fullmatch(text)
     if degrees:
-        return Quantity(degrees["body"].strip(), "deg" + (degrees["scale"] or ""))
+        return Quantity(degrees["body"].removesuffix("^{").strip(), "deg" + (degrees["scale"] or ""))
     for pattern in (_TEXT_UNIT, _BARE_UNIT, _HAN_UNIT):
         match = pattern.fullmatch(text)
         if match and _is_unit(match, pattern):
@@ -172,6 +176,11 @@ def _unit(text: str) -> str:
             power = ""
     joined = "".join(found)
     return {"km/h": "kmh", "mi/h": "mph"}.get(joined, joined)
+
+
+def in_radians(text: str) -> str:
+    r"""Write each degree sign as the factor that it is, π/180."""
+    return text.replace(DEGREE, r"\cdot\frac{\pi}{180}")
 
 
 def in_base(text: str) -> tuple[str, str] | None:

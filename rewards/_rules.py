@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from rewards._parts import Collection, bracketed, collection, equation, expanded, is_name, matrix
-from rewards._quantity import number
+from rewards._quantity import DEGREE, in_radians, number
 
 MAX_PARTS = 100
 """Longer lists are compared in their order only: finding the pairs takes quadratic time."""
@@ -61,7 +61,11 @@ def _stated(text: str, ask: Asker) -> list[str]:
 
 def relation(gold: str, given: str, ask: Asker) -> bool | None:
     """Inequalities, intervals and unions are equal when they describe the same set of numbers."""
-    return ask.same_set(gold, given) if is_relation(gold) or is_relation(given) else None
+    if not is_relation(gold) and not is_relation(given):
+        return None
+    if ask.same_set(gold, given):
+        return True
+    return (DEGREE in gold) != (DEGREE in given) and ask.same_set(in_radians(gold), in_radians(given))
 
 
 def is_relation(text: str) -> bool:
