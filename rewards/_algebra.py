@@ -27,14 +27,19 @@ _COMPLEX = re.compile(r"(?<![a-zA-Z\\])i(?![a-zA-Z])|\\(?:Re|Im|arg|imath|mathbb
 _SPELLINGS = (
     # It reads 2(3) as a mixed number, 5.
     (re.compile(r"(?<![\w^.\\])(\d+(?:\.\d+)?)\s*(?=\()|(\))\s*(?=[(\d])"), r"\1\2\\cdot "),
-    (re.compile(r"(?<=[a-zA-Z])('+)"), lambda match: "_{" + "prime" * len(match[1]) + "}"),  # it drops them
+    # It drops primes and dots.
+    (re.compile(r"(?<!')('+)_(?:\{(\w+)\}|(\w))"), lambda m: f"_{{{m[2] or m[3]}{'prime' * len(m[1])}}}"),
+    (re.compile(r"_(?:\{(\w+)\}|(\w))('+)"), lambda m: f"_{{{m[1] or m[2]}{'prime' * len(m[3])}}}"),
+    (re.compile(r"(?<=[a-zA-Z])('+)"), lambda match: "_{" + "prime" * len(match[1]) + "}"),
+    (re.compile(r"('+)"), lambda match: " p_{" + "prime" * len(match[1]) + "}"),
+    (re.compile(r"\\ldots(?![a-zA-Z])"), " l_{dots}"),
     (re.compile(r"_\{\\([a-zA-Z]+)\s*\}"), r"_{\1}"),
     (re.compile(r"\\log_\{?e\}?(?![a-zA-Z])"), r"\\ln "),
     (re.compile(r"\\lg(?![a-zA-Z])"), r"\\log_{10}"),
     (re.compile(r"(?<![a-zA-Z\\])E(?=_)"), r"\\Xi"),  # it takes E for the base of logarithms, and that has no index
     (re.compile(r"\\(?:mid|vert|lvert|rvert)(?![a-zA-Z])"), "|"),
 )
-_REPEATING = re.compile(r"(\d*)\.(\d*)\\(?:overline|dot|bar)\{(\d+)\}")
+_REPEATING = re.compile(r"(?<!\d)(\d{1,3}(?:,\d{3})+|\d*)\.(\d*)\\(?:overline|dot|bar)\{(\d+)\}")
 
 
 @lru_cache(maxsize=16384)
@@ -68,7 +73,7 @@ def _prepared(text: str) -> str:
 
 
 def _repeating(match: "re.Match[str]") -> str:
-    whole, fixed, period = match.groups()
+    whole, fixed, period = match[1].replace(",", ""), match[2], match[3]
     value = Rational(int(f"{whole}{fixed}{period}") - int(f"{whole}{fixed}" or "0"), 10 ** len(fixed)) / (
         10 ** len(period) - 1
     )

@@ -7,6 +7,8 @@ r"""One spelling for each way to typeset the same answer.
 import re
 from functools import lru_cache
 
+from rewards._quantity import ROUNDED_DECIMALS
+
 _CHARACTERS = str.maketrans(
     {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}  # full-width ASCII
     | dict.fromkeys("\u200b\u200c\u200d\ufeff\u2061\u2062", None)
@@ -16,6 +18,7 @@ _CHARACTERS = str.maketrans(
     | {"。": ".", "、": ",", "【": "[", "】": "]", "×": r"\times ", "÷": r"\div ", "·": r"\cdot ", "⋅": r"\cdot "}
     | {"π": r"\pi ", "∞": r"\infty ", "°": r"^{\circ}", "²": "^{2}", "³": "^{3}", "±": r"\pm "}
     | {"≤": r"\le ", "≥": r"\ge ", "≠": r"\neq ", "≈": r"\approx ", "∈": r"\in ", "∪": r"\cup ", "∩": r"\cap "}
+    | {"…": r"\ldots ", "⋯": r"\ldots ", "′": "'", "″": "''", "’": "'"}
     | {"∅": r"\emptyset ", "½": r"\frac{1}{2}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}", "ℝ": r"\mathbb{R}"}
 )
 
@@ -72,6 +75,8 @@ _RULES: tuple[tuple[str, str], ...] = (
     (rf"\\sqrt\s*(\[[^\]]*\])?\s*{_ARGUMENT}", r"\\sqrt\1{\2}"),
     (r"\\frac\{\s*(-?\d+)\s*\}\{\s*(-?\d+)\s*\}", r"\\frac{\1}{\2}"),
     (r"\^\s*\{?\s*\\circ\s*\}?|\\degrees?(?![a-zA-Z])", r"^{\\circ}"),
+    (r"\^\s*(?:\{\s*((?:(?:\\prime(?![a-zA-Z])|')\s*)+)\}|(\\prime(?![a-zA-Z])|'))", "<primes>"),
+    (r"(?<![\d.])(\d+)\^\{\\circ\}\s*(\d+(?:\.\d+)?)\s*'(?!')(?:\s*(\d+(?:\.\d+)?)\s*'')?", "<sixtieths>"),
     (r"\\(?:leqslant|leq|le)(?![a-zA-Z])|<=|≦", r"\\le "),
     (r"\\(?:geqslant|geq|ge)(?![a-zA-Z])|>=|≧", r"\\ge "),
     (r"\\(?:neq|ne|not\s*=)(?![a-zA-Z])|!=", r"\\neq "),
@@ -82,7 +87,12 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"\\rbrace(?![a-zA-Z])", r"\\}"),
     (r"\\(?:bigcup)(?![a-zA-Z])", r"\\cup"),
     (r"\\(?:approxeq|simeq|thickapprox)(?![a-zA-Z])", r"\\approx"),
-    (r"\\(?:c|d|l)?dots[cbm]?(?![a-zA-Z])|\.\.\.", r"\\ldots "),
+    (r"\\(?:c|d|l)?dots[cbm]?(?![a-zA-Z])|\.{3,}", r"\\ldots "),
+    (r"\\text\{\s*\\ldots\s*\}", r"\\ldots "),
+    (r"\\(overline|bar|dot)\s*(\d)", r"\\\1{\2}"),
+    (r"\\dot\{(\d)\}(\d*)\\dot\{(\d)\}", r"\\overline{\1\2\3}"),
+    (r"(\.\d*\\(?:overline|bar|dot)\{\d+\})\s*\\ldots(?!\s*\d)\s*", r"\1"),
+    (r"\.(\d+)\s*\\ldots(?!\s*\d)\s*", "<period>"),
     (r"(?<![a-zA-Z\\])pi(?![a-zA-Z])", r"\\pi "),
     (r"(?<![a-zA-Z\\])(?:infinity|inf)(?![a-zA-Z])|\+\s*\\infty", r"\\infty "),
     (
@@ -138,7 +148,39 @@ def _circle(match: re.Match[str]) -> str:
     return chr(ord("①") - 1 + int(match[1]))
 
 
-_COMPUTED = {"<join>": _join, "<circle>": _circle}
+def _primes(match: re.Match[str]) -> str:
+    return "'" * (match[0].count("'") + match[0].count("prime"))
+
+
+def _sixtieths(match: re.Match[str]) -> str:
+    """Write degrees, minutes and seconds as one number of degrees."""
+    seconds = rf"+\frac{{{match[3]}}}{{3600}}" if match[3] else ""
+    return rf"({match[1]}+\frac{{{match[2]}}}{{60}}{seconds})^{{\circ}}"
+
+
+def _period(match: re.Match[str]) -> str:
+    """Mark what a decimal that ends in dots repeats; without that six places are a rounding, and fewer say nothing.
+
+    Two times are enough below six places; from there on three are needed, for 2.718281828... is e.
+    """
+    digits = match[1]
+    least = 2 if len(digits) < ROUNDED_DECIMALS else 3
+    for size in range(1, len(digits) // least + 1):
+        period = digits[-size:]
+        if digits.endswith(period * least):
+            while digits.endswith(period):
+                digits = digits[:-size]
+            return rf".{digits}\overline{{{period}}}"
+    return f".{digits}" if len(digits) >= ROUNDED_DECIMALS else match[0]
+
+
+_COMPUTED = {
+    "<join>": _join,
+    "<circle>": _circle,
+    "<primes>": _primes,
+    "<sixtieths>": _sixtieths,
+    "<period>": _period,
+}
 
 
 def _trimmed(answer: str) -> str:
