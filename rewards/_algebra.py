@@ -14,7 +14,7 @@ from latex2sympy2_extended.latex2sympy2 import ConversionConfig
 from sympy import Basic, Expr, MatrixBase, Rational
 
 from rewards._quantity import DEGREE, ROUNDED_DECIMALS, in_radians, is_rounded, number
-from rewards._values import near, proportional, same_object, within
+from rewards._values import below_one, near, proportional, same_object, within
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +107,10 @@ class SymPy:
     def close(self, exact: str, rounded: str) -> bool:
         """Tell whether a number is about one per cent from a decimal at most, or rounds to a whole number."""
         return _guarded(near, parsed(exact), parsed(rounded), "." not in rounded)
+
+    def below_one(self, text: str) -> bool:
+        """Tell whether an expression is a number between minus one and one."""
+        return _guarded(below_one, parsed(text))
 
     def same_equation(self, gold: tuple[str, str], given: tuple[str, str]) -> bool:
         """Compare two equations, each given by its sides, up to a constant factor."""

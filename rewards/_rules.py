@@ -31,6 +31,9 @@ class Asker(Protocol):
     def close(self, exact: str, rounded: str) -> bool:
         """Tell whether a number is about one per cent from a decimal at most, or rounds to a whole number."""
 
+    def below_one(self, text: str) -> bool:
+        """Tell whether an expression is a number between minus one and one."""
+
     def same_equation(self, gold: tuple[str, str], given: tuple[str, str]) -> bool:
         """Compare two equations, each given by its sides, up to a constant factor."""
 

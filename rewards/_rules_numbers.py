@@ -30,7 +30,7 @@ def measured(gold: str, given: str, ask: Asker) -> bool | None:
         return False
     if first.percent != second.percent:
         hundredth = [rf"\frac{{{q.body}}}{{100}}" if q.percent else q.body for q in (first, second)]
-        return ask.equal(first.body, second.body) or ask.equal(*hundredth)
+        return (ask.equal(first.body, second.body) and not _is_share(first.body, ask)) or ask.equal(*hundredth)
     if (first.unit == "deg") != (second.unit == "deg"):
         if "rad" not in marks and ask.equal(first.body, second.body):
             return True
@@ -41,6 +41,12 @@ def measured(gold: str, given: str, ask: Asker) -> bool | None:
         return ask.same_value(*radians)
     changed = (first.body, second.body) != (gold, given)
     return ask.equal(first.body, second.body) if changed else None
+
+
+def _is_share(text: str, ask: Asker) -> bool:
+    """Tell whether a number is below one in size: without a sign it is a share of the whole and no percentage."""
+    value = number(text)
+    return abs(value.value) < 1 if value else ask.below_one(text)
 
 
 def degrees(gold: str, given: str, ask: Asker) -> bool | None:
