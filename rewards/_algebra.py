@@ -25,6 +25,7 @@ _CASE = ConversionConfig(interpret_as_mixed_fractions=False, lowercase_symbols=F
 _TRIGONOMETRY = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)")
 _COMPLEX = re.compile(r"(?<![a-zA-Z\\])i(?![a-zA-Z])|\\(?:Re|Im|arg|imath|mathbb\{C\})")
 _SPELLINGS = (
+    (re.compile(r"\\\$|[€£¥₹¢]"), ""),
     # It reads 2(3) as a mixed number, 5.
     (re.compile(r"(?<![\w^.\\])(\d+(?:\.\d+)?)\s*(?=\()|(\))\s*(?=[(\d])"), r"\1\2\\cdot "),
     # It drops primes and dots.

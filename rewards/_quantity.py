@@ -8,15 +8,22 @@ from typing import NamedTuple
 _SYMBOLS = {
     "cm": "centimeter centimetre 厘米", "mm": "millimeter millimetre 毫米", "km": "kilometer kilometre 千米 公里",
     "m": "meter metre 米", "in": "inch inche", "ft": "foot feet", "yd": "yard", "mi": "mile",
-    "kg": "kilogram 千克 公斤", "g": "gram 克", "mg": "milligram", "lb": "pound", "oz": "ounce", "t": "tonne ton 吨",
+    "kg": "kilogram 千克 公斤", "g": "gram 克", "mg": "milligram", "oz": "ounce", "t": "tonne ton 吨",
+    "lb": "", "pound": "",
     "l": "liter litre 升", "ml": "milliliter millilitre 毫升", "gal": "gallon",
     "h": "hour hr 小时", "min": "minute 分钟", "s": "second sec 秒", "d": "day 天", "wk": "week", "mo": "month",
     "yr": "year 年",
-    "mph": "mi/h", "kmh": "km/h kph kmph", "dollar": "usd buck 美元", "cent": "¢", "yuan": "元", "euro": "eur",
-    "rad": "radian", "deg": "degree 度",
+    "mph": "mi/h", "kmh": "km/h kph kmph", "rad": "radian", "deg": "degree 度",
     "n": "newton", "j": "joule", "w": "watt", "v": "volt", "hz": "hertz", "k": "kelvin",
 }  # fmt: skip
-_UNITS = {word: unit for unit, words in _SYMBOLS.items() for word in [unit, *words.split()]}
+_MONEY = {
+    "dollar": "usd buck 美元", "cent": "美分", "euro": "eur 欧元", "gbp": "quid 英镑", "pence": "", "penny": "pennie",
+    "yen": "jpy 日元", "yuan": "cny rmb 元", "rupee": "inr 卢比", "peso": "", "franc": "", "ruble": "rouble 卢布",
+}  # fmt: skip
+_CURRENCIES = {"\\$": "dollar", "¢": "cent", "€": "euro", "£": "gbp", "¥": "¥", "₹": "rupee"}
+_CURRENCY = re.compile("|".join(map(re.escape, _CURRENCIES)))
+_AMBIGUOUS = {"pound": ("lb", "gbp"), "penny": ("cent", "pence"), "¥": ("yen", "yuan")}
+_UNITS = {word: unit for unit, words in (_SYMBOLS | _MONEY).items() for word in [unit, *words.split()]}
 _BARE = {word for word in _UNITS if len(word) > 1 and word not in {"in", "rad", "min", "sec", "deg"}}
 _POWERS = {"square": "^2", "sq": "^2", "cubic": "^3", "cu": "^3", "平方": "^2", "立方": "^3"}
 
@@ -34,7 +41,9 @@ _DEGREES = re.compile(
     r"(?<=\^\{)\\circ\}\s*(?:\\text\{\s*)?(?P<scale>[CFK])?\s*\}?"
 )
 _HAN_UNIT = re.compile(r"(?P<body>.*[\d)}])\s*(?P<unit>[\u4e00-\u9fff]+)")
-_FACTOR = re.compile(r"(?:\\text\{\s*)?(thousand|million|billion|trillion|万|亿)\b\s*\}?\s*")
+_FACTOR = re.compile(
+    r"(?P<text>\\text\{\s*)?(?P<name>(?:thousand|million|billion|trillion)\b|万|亿)\s*(?P<end>\})?\s*"
+)
 _FACTORS = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12, "万": 4, "亿": 8}
 _BASE = re.compile(
     r"\s*+(?P<digits>-?(?=[A-Za-z.]*+\d)[0-9A-Za-z.]++)\s*+(?:_\s*+(?:base\b)?|(?:in\s++)?base\b)\s*+"
@@ -45,8 +54,8 @@ _BASE_NAMES = {
     "ten": "10", "eleven": "11", "twelve": "12", "thirteen": "13", "fourteen": "14", "fifteen": "15", "sixteen": "16",
 }  # fmt: skip
 _TIME = re.compile(
-    r"(?P<hours>\d{1,2})(?:\s*:\s*(?P<minutes>\d\d)(?:\s*:\s*(?P<seconds>\d\d))?)?\s*(?:\\text\{\s*)?"
-    r"(?:(?P<half>[ap])\.?\s*m\.?|(?P<twelve>noon|midnight)|(?P<clock>o'clock))?\s*\}?",
+    r"(?P<hours>\d{1,2})(?:\s*+:\s*+(?P<minutes>\d\d)(?:\s*+:\s*+(?P<seconds>\d\d))?)?\s*+(?:\\text\{\s*+)?"
+    r"(?:(?P<half>[ap])\.?\s*+m\.?|(?P<twelve>noon|midnight)|(?P<clock>o'clock))?+\s*+\}?",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(
@@ -127,7 +136,14 @@ def quantity(text: str) -> Quantity:
     factor = _FACTOR.search(text)
     if factor and factor.start():
         head = text[: factor.start()].strip()
-        return quantity(f"{head}\\times 10^{{{_FACTORS[factor[1]]}}}{text[factor.end() :]}".strip())
+        tail = ("\\text{ " if factor["text"] and not factor["end"] else "") + text[factor.end() :]
+        return quantity(f"{head}\\times 10^{{{_FACTORS[factor['name']]}}}{tail}".strip())
+    for sign, currency in _CURRENCIES.items() if _CURRENCY.search(text) else ():
+        if text.startswith((sign, "-" + sign)) or text.endswith(sign):
+            found = quantity(text.replace(sign, "", 1).strip())
+            named, slash, rest = found.unit.partition("/")
+            agree = not named or same_unit(named, currency)
+            return found._replace(unit=currency + slash + rest if agree else currency + found.unit)
     if text.endswith("\\%"):
         return Quantity(text[:-2].strip(), "", True)
     degrees = _DEGREES.fullmatch(text)
@@ -176,6 +192,25 @@ def _unit(text: str) -> str:
             power = ""
     joined = "".join(found)
     return {"km/h": "kmh", "mi/h": "mph"}.get(joined, joined)
+
+
+def same_unit(first: str, second: str) -> bool:
+    """Tell whether two well-known units may be the same.
+
+    A pound is a weight or a currency, ¥ is yen or yuan, and money may leave out what it is per.
+
+    >>> same_unit("pound", "gbp"), same_unit("pound", "lb"), same_unit("gbp", "lb"), same_unit("dollar/h", "dollar")
+    (True, True, False, True)
+    """
+    if "/" not in first or "/" not in second:
+        amounts = [unit.partition("/")[0] for unit in (first, second)]
+        first, second = amounts if _MONEY.keys() >= set(amounts) else (first, second)
+    return first == second or bool(_meanings(first) & _meanings(second))
+
+
+def _meanings(unit: str) -> set[str]:
+    word = next((word for word in _AMBIGUOUS if word in unit), None)
+    return {unit.replace(word, meaning) for meaning in _AMBIGUOUS[word]} if word else {unit}
 
 
 def in_radians(text: str) -> str:

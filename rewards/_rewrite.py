@@ -10,11 +10,12 @@ from functools import lru_cache
 from rewards._quantity import ROUNDED_DECIMALS
 
 _CHARACTERS = str.maketrans(
-    {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}  # full-width ASCII
+    {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F) if chr(code) != "＄"}  # full-width ASCII
     | dict.fromkeys("\u200b\u200c\u200d\ufeff\u2061\u2062", None)
     | dict.fromkeys("\u3000\u00a0\u2002\u2003\u2009\u202f\t\n\r", " ")
     | dict.fromkeys("−–—‐‑", "-")
-    | dict.fromkeys('"“”`$€£¥₹', None)
+    | dict.fromkeys('"“”`$', None)  # the dollars of formulas; the one of an amount is ＄ here
+    | {"￠": "¢", "￡": "£", "￥": "¥"}
     | {"。": ".", "、": ",", "【": "[", "】": "]", "×": r"\times ", "÷": r"\div ", "·": r"\cdot ", "⋅": r"\cdot "}
     | {"π": r"\pi ", "∞": r"\infty ", "°": r"^{\circ}", "²": "^{2}", "³": "^{3}", "±": r"\pm "}
     | {"≤": r"\le ", "≥": r"\ge ", "≠": r"\neq ", "≈": r"\approx ", "∈": r"\in ", "∪": r"\cup ", "∩": r"\cap "}
@@ -23,8 +24,13 @@ _CHARACTERS = str.maketrans(
 )
 
 _NAMES = "arc(?:sin|cos|tan)|sinh?|cosh?|tanh?|cot|csc|log|ln|lg|exp|gcd|lcm"  # not sec and min, which are units
+_SIGNS = {"dollar": "＄", "cent": "¢", "euro": "€", "pounds": "£", "sterling": "£", "yen": "¥"}
 _ARGUMENT = r"([0-9a-zA-Z]|\\(?:pi|theta|alpha|beta)(?![a-zA-Z]))"
 _GROUP = r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"  # braces, two levels within
+_ANSWER_IS = (
+    r"(?i:(?:(?:so |thus,? |therefore,? )?the )?(?:final )?(?:answer|solution)s?(?: is| are|:)\s*:?"
+    r"|(?:最终)?答案[是为]?:?)"
+)
 
 # Applied once each, from top to bottom.
 _RULES: tuple[tuple[str, str], ...] = (
@@ -40,7 +46,9 @@ _RULES: tuple[tuple[str, str], ...] = (
     ),
     (r"(?<=[)\]])\s*U\s*(?=[(\[])", r"\\cup "),
     (r"\\mathbb\s*([A-Z])", r"\\mathbb{\1}"),
-    (r"\\\$|(?<!\\)\\[()\[\]]", ""),
+    (r"(?<!\\)\\[()\[\]]", ""),
+    (rf"\\(?:text|math)?({'|'.join(_SIGNS)})(?![a-zA-Z])", "<sign>"),
+    (r"(?<![a-zA-Z])US\s*＄", "＄"),
     (r"\\(?:left|right)\s*\.", ""),
     (
         r"\\(?:left|right|middle|[bB]igg?[lrm]?|(?:display|text|script)style|n?o?limits|mathopen|mathclose"
@@ -55,9 +63,11 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"\\(?:mathbf|mathit|boldsymbol|bm|mathsf)\s*\{([^{}]*)\}", r"\1"),
     (r"\\(?:mathbf|mathit|boldsymbol|bm|mathsf)\s*(?=\{)", ""),
     (r"\\(?:mathrm|text(?:bf|it|rm|normal|sf|tt|up)?|mbox|hbox|operatorname\*?)\s*\{", r"\\text{"),
+    (rf"\A\s*\\text\{{\s*+{_ANSWER_IS}\s*+(?:\}}|(?=[^{{}}]*\}}))", "<introduction>"),
     (rf"\\text\{{\s*({_NAMES})\s*\}}", r"\\\1 "),
     (r"\\text\{\s*([eid])\s*\}", r"\1"),
-    (r"\\text\{\s*(-?\d[\d.,]*(?:\s*:\s*\d[\d.,]*)*)(?![\w:])", r"\1\\text{"),
+    (r"\\text\{\s*([＄€£¥₹¢])\s*\}", r"\1"),
+    (r"\\text\{\s*+([＄€£¥₹]?\s*+-?\d[\d.,]*(?:\s*:\s*\d[\d.,]*)*)(?![\w:])", r"\1\\text{"),
     (r"(?<=\d)(?:\{,\}|,\s*\\!)\s*(?=\d{3})", ""),
     (r"\\!", ""),
     (r"(?<!\\)\\[,;:> ]|~|\\q?quad(?![a-zA-Z])|\\hspace\*?\{[^{}]*\}|\\text\{\s*\}", " "),
@@ -67,7 +77,7 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"(?<=\d)\.(?=/)", ""),
     (r"\s+", " "),
     (r"(?<![\d.,])(\d{1,3}(?: \d{3})+)(?![\d,]| \d)", "<join>"),
-    (r"(?<=[^\\]\{)\d{1,3}(?:,\d{3})+(?=\})", "<join>"),
+    (r"(?<=[^\\]\{)[＄€£¥₹]?\d{1,3}(?:,\d{3})+(?=\})", "<join>"),
     (r"\\(?:[dtcs]|nice)frac(?![a-zA-Z])", r"\\frac"),
     (rf"\\frac\s*{_ARGUMENT}", r"\\frac{\1}"),
     (rf"\\frac\s*{_GROUP}\s*{_ARGUMENT}", r"\\frac{\1}{\2}"),
@@ -111,13 +121,10 @@ _RULES: tuple[tuple[str, str], ...] = (
 _COMPILED = tuple((re.compile(pattern), replacement) for pattern, replacement in _RULES)
 
 _DOUBLED = re.compile(r"\\\\(?=[a-zA-Z{}()])")  # a file that was escaped twice
-_INTRODUCTION = re.compile(
-    r"\A(?:(?:(?:so |thus,? |therefore,? )?the )?(?:final )?(?:answer|solution)s?(?: is| are|:)\s*:?"
-    r"|(?:最终)?答案[是为]?:?)\s*",
-    re.IGNORECASE,
-)
+_INTRODUCTION = re.compile(rf"\A{_ANSWER_IS}\s*")
 _LAST_STOP = re.compile(r"(?<![\\.])(?:\.{1,2}|[,;])\Z")  # but not the dots of 0.333... or the \; that is a space
 _SPACES = re.compile(r"(?:\s|~|\\[,;:!\s]|\\\\)+\Z")
+_DOLLAR = re.compile(r"\A\s*+(-?)\s*+\$(?=\s*+\d[^$]*+\Z)")  # of an amount: the dollars of formulas come in pairs
 _PLAIN = re.compile(r"-?[0-9]{1,60}")
 
 
@@ -130,14 +137,14 @@ def canonical(answer: str) -> str:
     """
     if _PLAIN.fullmatch(answer):
         return answer
-    answer = _trimmed(answer.replace("\\$", "").translate(_CHARACTERS))
+    answer = _trimmed(_DOLLAR.sub(r"\1＄", answer).replace("\\$", "＄").translate(_CHARACTERS))
     if "\\\\begin" in answer:
         answer = answer.replace("\\\\", "\\")
     elif "\\begin" not in answer:
         answer = _DOUBLED.sub(r"\\", answer)
     for pattern, replacement in _COMPILED:
         answer = pattern.sub(_COMPUTED.get(replacement, replacement), answer)
-    return _unbraced(_trimmed(_INTRODUCTION.sub("", answer.strip())))
+    return _unbraced(_trimmed(_INTRODUCTION.sub("", answer.strip()))).replace("＄", "\\$")
 
 
 def _join(match: re.Match[str]) -> str:
@@ -146,6 +153,14 @@ def _join(match: re.Match[str]) -> str:
 
 def _circle(match: re.Match[str]) -> str:
     return chr(ord("①") - 1 + int(match[1]))
+
+
+def _introduction(match: re.Match[str]) -> str:
+    return "" if match[0].endswith("}") else "\\text{"
+
+
+def _sign(match: re.Match[str]) -> str:
+    return _SIGNS[match[1]]
 
 
 def _primes(match: re.Match[str]) -> str:
@@ -177,6 +192,8 @@ def _period(match: re.Match[str]) -> str:
 _COMPUTED = {
     "<join>": _join,
     "<circle>": _circle,
+    "<introduction>": _introduction,
+    "<sign>": _sign,
     "<primes>": _primes,
     "<sixtieths>": _sixtieths,
     "<period>": _period,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from rewards._parts import Collection, bracketed, collection, equation, expanded, is_name, matrix
-from rewards._quantity import DEGREE, in_radians, number
+from rewards._quantity import DEGREE, in_radians, number, quantity
 
 MAX_PARTS = 100
 """Longer lists are compared in their order only: finding the pairs takes quadratic time."""
@@ -57,9 +57,10 @@ def _stated(text: str, ask: Asker) -> list[str]:
         return sides[-1:]
     exact = equation(sides[0])
     first = exact.right if exact else sides[0]
+    first, last = (found.body if found.unit else text for text in (first, sides[-1]) for found in [quantity(text)])
     if _DIGITS.fullmatch(first):
         return [sides[0]]  # 412 \approx 413 would be two answers
-    return [sides[0], sides[-1]] if ask.close(first, sides[-1]) else [sides[0]]
+    return [sides[0], sides[-1]] if ask.close(first, last) else [sides[0]]
 
 
 def relation(gold: str, given: str, ask: Asker) -> bool | None:

@@ -11,6 +11,7 @@ from rewards._quantity import (
     number,
     quantity,
     same_number,
+    same_unit,
     time_of_day,
 )
 from rewards._rules import Asker
@@ -26,7 +27,7 @@ def measured(gold: str, given: str, ask: Asker) -> bool | None:
     """Units count where both name a well-known one; a percent or degree sign is left out, or is its factor."""
     first, second = quantity(gold), quantity(given)
     marks = [q.unit or ("%" if q.percent else "") for q in (first, second)]
-    if all(marks) and marks[0] != marks[1] and set(marks) != {"deg", "rad"}:
+    if all(marks) and not same_unit(*marks) and set(marks) != {"deg", "rad"}:
         return False
     if first.percent != second.percent:
         hundredth = [rf"\frac{{{q.body}}}{{100}}" if q.percent else q.body for q in (first, second)]
