@@ -13,8 +13,8 @@ from latex2sympy2_extended import NormalizationConfig, latex2sympy
 from latex2sympy2_extended.latex2sympy2 import ConversionConfig
 from sympy import Basic, Expr, MatrixBase, Rational
 
-from rewards._quantity import ROUNDED_DECIMALS, is_rounded, number
-from rewards._values import near, proportional, same_object, within
+from rewards._quantity import DEGREE, ROUNDED_DECIMALS, in_radians, is_rounded, number
+from rewards._values import below_one, near, proportional, same_object, within
 
 logger = logging.getLogger(__name__)
 
@@ -25,16 +25,22 @@ _CASE = ConversionConfig(interpret_as_mixed_fractions=False, lowercase_symbols=F
 _TRIGONOMETRY = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)")
 _COMPLEX = re.compile(r"(?<![a-zA-Z\\])i(?![a-zA-Z])|\\(?:Re|Im|arg|imath|mathbb\{C\})")
 _SPELLINGS = (
+    (re.compile(r"\\\$|[€£¥₹¢]"), ""),
     # It reads 2(3) as a mixed number, 5.
     (re.compile(r"(?<![\w^.\\])(\d+(?:\.\d+)?)\s*(?=\()|(\))\s*(?=[(\d])"), r"\1\2\\cdot "),
-    (re.compile(r"(?<=[a-zA-Z])('+)"), lambda match: "_{" + "prime" * len(match[1]) + "}"),  # it drops them
+    # It drops primes and dots.
+    (re.compile(r"(?<!')('+)_(?:\{(\w+)\}|(\w))"), lambda m: f"_{{{m[2] or m[3]}{'prime' * len(m[1])}}}"),
+    (re.compile(r"_(?:\{(\w+)\}|(\w))('+)"), lambda m: f"_{{{m[1] or m[2]}{'prime' * len(m[3])}}}"),
+    (re.compile(r"(?<=[a-zA-Z])('+)"), lambda match: "_{" + "prime" * len(match[1]) + "}"),
+    (re.compile(r"('+)"), lambda match: " p_{" + "prime" * len(match[1]) + "}"),
+    (re.compile(r"\\ldots(?![a-zA-Z])"), " l_{dots}"),
     (re.compile(r"_\{\\([a-zA-Z]+)\s*\}"), r"_{\1}"),
     (re.compile(r"\\log_\{?e\}?(?![a-zA-Z])"), r"\\ln "),
     (re.compile(r"\\lg(?![a-zA-Z])"), r"\\log_{10}"),
     (re.compile(r"(?<![a-zA-Z\\])E(?=_)"), r"\\Xi"),  # it takes E for the base of logarithms, and that has no index
     (re.compile(r"\\(?:mid|vert|lvert|rvert)(?![a-zA-Z])"), "|"),
 )
-_REPEATING = re.compile(r"(\d*)\.(\d*)\\(?:overline|dot|bar)\{(\d+)\}")
+_REPEATING = re.compile(r"(?<!\d)(\d{1,3}(?:,\d{3})+|\d*)\.(\d*)\\(?:overline|dot|bar)\{(\d+)\}")
 
 
 @lru_cache(maxsize=16384)
@@ -64,13 +70,11 @@ def _prepared(text: str) -> str:
     text = _REPEATING.sub(_repeating, text)
     for pattern, spelling in _SPELLINGS:
         text = pattern.sub(spelling, text)
-    if _TRIGONOMETRY.search(text):
-        return text.replace("^{\\circ}", "\\cdot\\frac{\\pi}{180}")
-    return text.replace("^{\\circ}", "")
+    return in_radians(text) if _TRIGONOMETRY.search(text) else text.replace(DEGREE, "")
 
 
 def _repeating(match: "re.Match[str]") -> str:
-    whole, fixed, period = match.groups()
+    whole, fixed, period = match[1].replace(",", ""), match[2], match[3]
     value = Rational(int(f"{whole}{fixed}{period}") - int(f"{whole}{fixed}" or "0"), 10 ** len(fixed)) / (
         10 ** len(period) - 1
     )
@@ -104,6 +108,10 @@ class SymPy:
     def close(self, exact: str, rounded: str) -> bool:
         """Tell whether a number is about one per cent from a decimal at most, or rounds to a whole number."""
         return _guarded(near, parsed(exact), parsed(rounded), "." not in rounded)
+
+    def below_one(self, text: str) -> bool:
+        """Tell whether an expression is a number between minus one and one."""
+        return _guarded(below_one, parsed(text))
 
     def same_equation(self, gold: tuple[str, str], given: tuple[str, str]) -> bool:
         """Compare two equations, each given by its sides, up to a constant factor."""

@@ -25,6 +25,7 @@ class Algebra(Protocol):
 
     def same_value(self, gold: str, given: str) -> bool: ...
     def close(self, exact: str, rounded: str) -> bool: ...
+    def below_one(self, text: str) -> bool: ...
     def same_equation(self, gold: tuple[str, str], given: tuple[str, str]) -> bool: ...
     def same_set(self, gold: str, given: str) -> bool: ...
     def readable(self, text: str) -> bool:
@@ -38,6 +39,9 @@ class NoAlgebra:
         raise NeedsAlgebra
 
     def close(self, exact: str, rounded: str) -> NoReturn:
+        raise NeedsAlgebra
+
+    def below_one(self, text: str) -> NoReturn:
         raise NeedsAlgebra
 
     def same_equation(self, gold: tuple[str, str], given: tuple[str, str]) -> NoReturn:
@@ -75,6 +79,7 @@ class Comparison:
     def __init__(self, algebra: Algebra):
         self.same_value = algebra.same_value
         self.close = algebra.close
+        self.below_one = algebra.below_one
         self.same_equation = algebra.same_equation
         self.same_set = algebra.same_set
         self._depth = 0

@@ -8,15 +8,22 @@ from typing import NamedTuple
 _SYMBOLS = {
     "cm": "centimeter centimetre 厘米", "mm": "millimeter millimetre 毫米", "km": "kilometer kilometre 千米 公里",
     "m": "meter metre 米", "in": "inch inche", "ft": "foot feet", "yd": "yard", "mi": "mile",
-    "kg": "kilogram 千克 公斤", "g": "gram 克", "mg": "milligram", "lb": "pound", "oz": "ounce", "t": "tonne ton 吨",
+    "kg": "kilogram 千克 公斤", "g": "gram 克", "mg": "milligram", "oz": "ounce", "t": "tonne ton 吨",
+    "lb": "", "pound": "",
     "l": "liter litre 升", "ml": "milliliter millilitre 毫升", "gal": "gallon",
     "h": "hour hr 小时", "min": "minute 分钟", "s": "second sec 秒", "d": "day 天", "wk": "week", "mo": "month",
     "yr": "year 年",
-    "mph": "mi/h", "kmh": "km/h kph kmph", "dollar": "usd buck 美元", "cent": "¢", "yuan": "元", "euro": "eur",
-    "rad": "radian", "deg": "degree 度",
+    "mph": "mi/h", "kmh": "km/h kph kmph", "rad": "radian", "deg": "degree 度",
     "n": "newton", "j": "joule", "w": "watt", "v": "volt", "hz": "hertz", "k": "kelvin",
 }  # fmt: skip
-_UNITS = {word: unit for unit, words in _SYMBOLS.items() for word in [unit, *words.split()]}
+_MONEY = {
+    "dollar": "usd buck 美元", "cent": "美分", "euro": "eur 欧元", "gbp": "quid 英镑", "pence": "", "penny": "pennie",
+    "yen": "jpy 日元", "yuan": "cny rmb 元", "rupee": "inr 卢比", "peso": "", "franc": "", "ruble": "rouble 卢布",
+}  # fmt: skip
+_CURRENCIES = {"\\$": "dollar", "¢": "cent", "€": "euro", "£": "gbp", "¥": "¥", "₹": "rupee"}
+_CURRENCY = re.compile("|".join(map(re.escape, _CURRENCIES)))
+_AMBIGUOUS = {"pound": ("lb", "gbp"), "penny": ("cent", "pence"), "¥": ("yen", "yuan")}
+_UNITS = {word: unit for unit, words in (_SYMBOLS | _MONEY).items() for word in [unit, *words.split()]}
 _BARE = {word for word in _UNITS if len(word) > 1 and word not in {"in", "rad", "min", "sec", "deg"}}
 _POWERS = {"square": "^2", "sq": "^2", "cubic": "^3", "cu": "^3", "平方": "^2", "立方": "^3"}
 
@@ -28,13 +35,28 @@ _TEXT_UNIT = re.compile(
 _BARE_UNIT = re.compile(
     rf"(?P<body>.*[\d)}}])(?P<gap>\s*)(?P<unit>(?!{_FUNCTIONS})[A-Za-z]{{2,}}\.?(?:[ /]+[A-Za-z]+\.?)*{_POWER})"
 )
-_DEGREES = re.compile(r"(?P<body>[^a-zA-Z]*)\^\{\\circ\}\s*(?:\\text\{\s*)?(?P<scale>[CFK])?\s*\}?")
+DEGREE = r"^{\circ}"
+_DEGREES = re.compile(
+    r"(?P<body>(?:[^a-zA-Z\\]|\\(?:frac|sqrt|pi|cdot)(?![a-zA-Z])|\\[^a-zA-Z])*+)"
+    r"(?<=\^\{)\\circ\}\s*(?:\\text\{\s*)?(?P<scale>[CFK])?\s*\}?"
+)
 _HAN_UNIT = re.compile(r"(?P<body>.*[\d)}])\s*(?P<unit>[\u4e00-\u9fff]+)")
-_FACTOR = re.compile(r"(?:\\text\{\s*)?(thousand|million|billion|trillion|万|亿)\b\s*\}?\s*")
+_FACTOR = re.compile(
+    r"(?P<text>\\text\{\s*)?(?P<name>(?:thousand|million|billion|trillion)\b|万|亿)\s*(?P<end>\})?\s*"
+)
 _FACTORS = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12, "万": 4, "亿": 8}
-_BASE = re.compile(r"(?P<digits>\(?[0-9A-Za-z]*\d[0-9A-Za-z]*\)?)_\{?\s*(?:\\text\{)?(?P<base>\d+|[a-z]+)\s*\}?\}?")
+_BASE = re.compile(
+    r"\s*+(?P<digits>-?(?=[A-Za-z.]*+\d)[0-9A-Za-z.]++)\s*+(?:_\s*+(?:base\b)?|(?:in\s++)?base\b)\s*+"
+    r"(?P<base>\d++|[A-Za-z]++)\s*+"
+)
+_BASE_NAMES = {
+    "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
+    "ten": "10", "eleven": "11", "twelve": "12", "thirteen": "13", "fourteen": "14", "fifteen": "15", "sixteen": "16",
+}  # fmt: skip
 _TIME = re.compile(
-    r"(\d{1,2})\s*:\s*(\d\d)(?:\s*:\s*(\d\d))?\s*(?:\\text\{)?\s*(?:([ap])\.?\s*m\.?)?\s*\}?", re.IGNORECASE
+    r"(?P<hours>\d{1,2})(?:\s*+:\s*+(?P<minutes>\d\d)(?:\s*+:\s*+(?P<seconds>\d\d))?)?\s*+(?:\\text\{\s*+)?"
+    r"(?:(?P<half>[ap])\.?\s*+m\.?|(?P<twelve>noon|midnight)|(?P<clock>o'clock))?+\s*+\}?",
+    re.IGNORECASE,
 )
 _NUMBER = re.compile(
     r"(?P<sign>[+-]?)\s*(?:(?P<whole>[0-9]{1,400}|[0-9]{1,3}(?:,[0-9]{3}){1,99})(?:\.(?P<part>[0-9]{0,400}))?"
@@ -114,12 +136,19 @@ def quantity(text: str) -> Quantity:
     factor = _FACTOR.search(text)
     if factor and factor.start():
         head = text[: factor.start()].strip()
-        return quantity(f"{head}\\times 10^{{{_FACTORS[factor[1]]}}}{text[factor.end() :]}".strip())
+        tail = ("\\text{ " if factor["text"] and not factor["end"] else "") + text[factor.end() :]
+        return quantity(f"{head}\\times 10^{{{_FACTORS[factor['name']]}}}{tail}".strip())
+    for sign, currency in _CURRENCIES.items() if _CURRENCY.search(text) else ():
+        if text.startswith((sign, "-" + sign)) or text.endswith(sign):
+            found = quantity(text.replace(sign, "", 1).strip())
+            named, slash, rest = found.unit.partition("/")
+            agree = not named or same_unit(named, currency)
+            return found._replace(unit=currency + slash + rest if agree else currency + found.unit)
     if text.endswith("\\%"):
         return Quantity(text[:-2].strip(), "", True)
     degrees = _DEGREES.fullmatch(text)
     if degrees:
-        return Quantity(degrees["body"].strip(), "deg" + (degrees["scale"] or ""))
+        return Quantity(degrees["body"].removesuffix("^{").strip(), "deg" + (degrees["scale"] or ""))
     for pattern in (_TEXT_UNIT, _BARE_UNIT, _HAN_UNIT):
         match = pattern.fullmatch(text)
         if match and _is_unit(match, pattern):
@@ -165,21 +194,53 @@ def _unit(text: str) -> str:
     return {"km/h": "kmh", "mi/h": "mph"}.get(joined, joined)
 
 
+def same_unit(first: str, second: str) -> bool:
+    """Tell whether two well-known units may be the same.
+
+    A pound is a weight or a currency, ¥ is yen or yuan, and money may leave out what it is per.
+
+    >>> same_unit("pound", "gbp"), same_unit("pound", "lb"), same_unit("gbp", "lb"), same_unit("dollar/h", "dollar")
+    (True, True, False, True)
+    """
+    if "/" not in first or "/" not in second:
+        amounts = [unit.partition("/")[0] for unit in (first, second)]
+        first, second = amounts if _MONEY.keys() >= set(amounts) else (first, second)
+    return first == second or bool(_meanings(first) & _meanings(second))
+
+
+def _meanings(unit: str) -> set[str]:
+    word = next((word for word in _AMBIGUOUS if word in unit), None)
+    return {unit.replace(word, meaning) for meaning in _AMBIGUOUS[word]} if word else {unit}
+
+
+def in_radians(text: str) -> str:
+    r"""Write each degree sign as the factor that it is, π/180."""
+    return text.replace(DEGREE, r"\cdot\frac{\pi}{180}")
+
+
 def in_base(text: str) -> tuple[str, str] | None:
-    """Return the digits and the base of a number with a base subscript."""
-    match = _BASE.fullmatch(text)
-    return (match["digits"].strip("()"), match["base"]) if match else None
+    r"""Return the digits and the base of a number with its base, as an index or in words.
+
+    >>> in_base("101_2"), in_base(r"101_{\text{two}}"), in_base(r"101\text{ (base 2)}"), in_base("101")
+    (('101', '2'), ('101', '2'), ('101', '2'), None)
+    """
+    match = _BASE.fullmatch(re.sub(r"\\text\{|[{}()]", " ", text))
+    return (match["digits"], _BASE_NAMES.get(match["base"].lower(), match["base"])) if match else None
 
 
 def time_of_day(text: str) -> tuple[int, bool] | None:
-    """Return the seconds since midnight, and whether am or pm was said; None for what is no time."""
+    r"""Return the seconds since midnight, and whether am or pm was said; None for what is no time.
+
+    >>> time_of_day("4:30 PM"), time_of_day(r"4\text{ p.m.}"), time_of_day("4")
+    ((59400, True), (57600, True), None)
+    """
     match = _TIME.fullmatch(text)
-    if match is None:
+    if match is None or not (match["minutes"] or match["half"] or match["twelve"] or match["clock"]):
         return None
-    hours, minutes, seconds = int(match[1]), int(match[2]), int(match[3] or 0)
-    if hours > 23 or minutes > 59 or seconds > 59:
+    hours, minutes, seconds = int(match["hours"]), int(match["minutes"] or 0), int(match["seconds"] or 0)
+    if hours > 23 or minutes > 59 or seconds > 59 or (match["twelve"] and hours != 12):
         return None
-    half = (match[4] or "").lower()
+    half = (match["half"] or {"noon": "p", "midnight": "a"}.get((match["twelve"] or "").lower(), "")).lower()
     if half:
         hours = hours % 12 + (12 if half == "p" else 0)
     return hours * 3600 + minutes * 60 + seconds, bool(half)

@@ -7,21 +7,30 @@ r"""One spelling for each way to typeset the same answer.
 import re
 from functools import lru_cache
 
+from rewards._quantity import ROUNDED_DECIMALS
+
 _CHARACTERS = str.maketrans(
-    {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}  # full-width ASCII
+    {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F) if chr(code) != "＄"}  # full-width ASCII
     | dict.fromkeys("\u200b\u200c\u200d\ufeff\u2061\u2062", None)
     | dict.fromkeys("\u3000\u00a0\u2002\u2003\u2009\u202f\t\n\r", " ")
     | dict.fromkeys("−–—‐‑", "-")
-    | dict.fromkeys('"“”`$€£¥₹', None)
+    | dict.fromkeys('"“”`$', None)  # the dollars of formulas; the one of an amount is ＄ here
+    | {"￠": "¢", "￡": "£", "￥": "¥"}
     | {"。": ".", "、": ",", "【": "[", "】": "]", "×": r"\times ", "÷": r"\div ", "·": r"\cdot ", "⋅": r"\cdot "}
     | {"π": r"\pi ", "∞": r"\infty ", "°": r"^{\circ}", "²": "^{2}", "³": "^{3}", "±": r"\pm "}
     | {"≤": r"\le ", "≥": r"\ge ", "≠": r"\neq ", "≈": r"\approx ", "∈": r"\in ", "∪": r"\cup ", "∩": r"\cap "}
+    | {"…": r"\ldots ", "⋯": r"\ldots ", "′": "'", "″": "''", "’": "'"}
     | {"∅": r"\emptyset ", "½": r"\frac{1}{2}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}", "ℝ": r"\mathbb{R}"}
 )
 
 _NAMES = "arc(?:sin|cos|tan)|sinh?|cosh?|tanh?|cot|csc|log|ln|lg|exp|gcd|lcm"  # not sec and min, which are units
+_SIGNS = {"dollar": "＄", "cent": "¢", "euro": "€", "pounds": "£", "sterling": "£", "yen": "¥"}
 _ARGUMENT = r"([0-9a-zA-Z]|\\(?:pi|theta|alpha|beta)(?![a-zA-Z]))"
 _GROUP = r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"  # braces, two levels within
+_ANSWER_IS = (
+    r"(?i:(?:(?:so |thus,? |therefore,? )?the )?(?:final )?(?:answer|solution)s?(?: is| are|:)\s*:?"
+    r"|(?:最终)?答案[是为]?:?)"
+)
 
 # Applied once each, from top to bottom.
 _RULES: tuple[tuple[str, str], ...] = (
@@ -37,7 +46,9 @@ _RULES: tuple[tuple[str, str], ...] = (
     ),
     (r"(?<=[)\]])\s*U\s*(?=[(\[])", r"\\cup "),
     (r"\\mathbb\s*([A-Z])", r"\\mathbb{\1}"),
-    (r"\\\$|(?<!\\)\\[()\[\]]", ""),
+    (r"(?<!\\)\\[()\[\]]", ""),
+    (rf"\\(?:text|math)?({'|'.join(_SIGNS)})(?![a-zA-Z])", "<sign>"),
+    (r"(?<![a-zA-Z])US\s*＄", "＄"),
     (r"\\(?:left|right)\s*\.", ""),
     (
         r"\\(?:left|right|middle|[bB]igg?[lrm]?|(?:display|text|script)style|n?o?limits|mathopen|mathclose"
@@ -52,18 +63,21 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"\\(?:mathbf|mathit|boldsymbol|bm|mathsf)\s*\{([^{}]*)\}", r"\1"),
     (r"\\(?:mathbf|mathit|boldsymbol|bm|mathsf)\s*(?=\{)", ""),
     (r"\\(?:mathrm|text(?:bf|it|rm|normal|sf|tt|up)?|mbox|hbox|operatorname\*?)\s*\{", r"\\text{"),
+    (rf"\A\s*\\text\{{\s*+{_ANSWER_IS}\s*+(?:\}}|(?=[^{{}}]*\}}))", "<introduction>"),
     (rf"\\text\{{\s*({_NAMES})\s*\}}", r"\\\1 "),
     (r"\\text\{\s*([eid])\s*\}", r"\1"),
-    (r"\\text\{\s*(-?\d[\d.,]*)(?![\w:])", r"\1\\text{"),
+    (r"\\text\{\s*([＄€£¥₹¢])\s*\}", r"\1"),
+    (r"\\text\{\s*+([＄€£¥₹]?\s*+-?\d[\d.,]*(?:\s*:\s*\d[\d.,]*)*)(?![\w:])", r"\1\\text{"),
     (r"(?<=\d)(?:\{,\}|,\s*\\!)\s*(?=\d{3})", ""),
     (r"\\!", ""),
     (r"(?<!\\)\\[,;:> ]|~|\\q?quad(?![a-zA-Z])|\\hspace\*?\{[^{}]*\}|\\text\{\s*\}", " "),
-    (r"(?:\\text)?\{\s*,\s*\}", ","),
+    (r"\\colon(?![a-zA-Z])", ":"),
+    (r"(?:\\text|\\math(?:bin|ord|punct|rel))?\{\s*([,:])\s*\}", r"\1"),
     (r"\\text\{([^{}]*[^{}\s])\s+(and|or)\s*\}", r"\\text{\1} \2 "),
     (r"(?<=\d)\.(?=/)", ""),
     (r"\s+", " "),
     (r"(?<![\d.,])(\d{1,3}(?: \d{3})+)(?![\d,]| \d)", "<join>"),
-    (r"(?<=[^\\]\{)\d{1,3}(?:,\d{3})+(?=\})", "<join>"),
+    (r"(?<=[^\\]\{)[＄€£¥₹]?\d{1,3}(?:,\d{3})+(?=\})", "<join>"),
     (r"\\(?:[dtcs]|nice)frac(?![a-zA-Z])", r"\\frac"),
     (rf"\\frac\s*{_ARGUMENT}", r"\\frac{\1}"),
     (rf"\\frac\s*{_GROUP}\s*{_ARGUMENT}", r"\\frac{\1}{\2}"),
@@ -71,6 +85,8 @@ _RULES: tuple[tuple[str, str], ...] = (
     (rf"\\sqrt\s*(\[[^\]]*\])?\s*{_ARGUMENT}", r"\\sqrt\1{\2}"),
     (r"\\frac\{\s*(-?\d+)\s*\}\{\s*(-?\d+)\s*\}", r"\\frac{\1}{\2}"),
     (r"\^\s*\{?\s*\\circ\s*\}?|\\degrees?(?![a-zA-Z])", r"^{\\circ}"),
+    (r"\^\s*(?:\{\s*((?:(?:\\prime(?![a-zA-Z])|')\s*)+)\}|(\\prime(?![a-zA-Z])|'))", "<primes>"),
+    (r"(?<![\d.])(\d+)\^\{\\circ\}\s*(\d+(?:\.\d+)?)\s*'(?!')(?:\s*(\d+(?:\.\d+)?)\s*'')?", "<sixtieths>"),
     (r"\\(?:leqslant|leq|le)(?![a-zA-Z])|<=|≦", r"\\le "),
     (r"\\(?:geqslant|geq|ge)(?![a-zA-Z])|>=|≧", r"\\ge "),
     (r"\\(?:neq|ne|not\s*=)(?![a-zA-Z])|!=", r"\\neq "),
@@ -81,7 +97,12 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"\\rbrace(?![a-zA-Z])", r"\\}"),
     (r"\\(?:bigcup)(?![a-zA-Z])", r"\\cup"),
     (r"\\(?:approxeq|simeq|thickapprox)(?![a-zA-Z])", r"\\approx"),
-    (r"\\(?:c|d|l)?dots[cbm]?(?![a-zA-Z])|\.\.\.", r"\\ldots "),
+    (r"\\(?:c|d|l)?dots[cbm]?(?![a-zA-Z])|\.{3,}", r"\\ldots "),
+    (r"\\text\{\s*\\ldots\s*\}", r"\\ldots "),
+    (r"\\(overline|bar|dot)\s*(\d)", r"\\\1{\2}"),
+    (r"\\dot\{(\d)\}(\d*)\\dot\{(\d)\}", r"\\overline{\1\2\3}"),
+    (r"(\.\d*\\(?:overline|bar|dot)\{\d+\})\s*\\ldots(?!\s*\d)\s*", r"\1"),
+    (r"\.(\d+)\s*\\ldots(?!\s*\d)\s*", "<period>"),
     (r"(?<![a-zA-Z\\])pi(?![a-zA-Z])", r"\\pi "),
     (r"(?<![a-zA-Z\\])(?:infinity|inf)(?![a-zA-Z])|\+\s*\\infty", r"\\infty "),
     (
@@ -100,13 +121,10 @@ _RULES: tuple[tuple[str, str], ...] = (
 _COMPILED = tuple((re.compile(pattern), replacement) for pattern, replacement in _RULES)
 
 _DOUBLED = re.compile(r"\\\\(?=[a-zA-Z{}()])")  # a file that was escaped twice
-_INTRODUCTION = re.compile(
-    r"\A(?:(?:(?:so |thus,? |therefore,? )?the )?(?:final )?(?:answer|solution)s?(?: is| are|:)\s*:?"
-    r"|(?:最终)?答案[是为]?:?)\s*",
-    re.IGNORECASE,
-)
+_INTRODUCTION = re.compile(rf"\A{_ANSWER_IS}\s*")
 _LAST_STOP = re.compile(r"(?<![\\.])(?:\.{1,2}|[,;])\Z")  # but not the dots of 0.333... or the \; that is a space
 _SPACES = re.compile(r"(?:\s|~|\\[,;:!\s]|\\\\)+\Z")
+_DOLLAR = re.compile(r"\A\s*+(-?)\s*+\$(?=\s*+\d[^$]*+\Z)")  # of an amount: the dollars of formulas come in pairs
 _PLAIN = re.compile(r"-?[0-9]{1,60}")
 
 
@@ -119,14 +137,14 @@ def canonical(answer: str) -> str:
     """
     if _PLAIN.fullmatch(answer):
         return answer
-    answer = _trimmed(answer.replace("\\$", "").translate(_CHARACTERS))
+    answer = _trimmed(_DOLLAR.sub(r"\1＄", answer).replace("\\$", "＄").translate(_CHARACTERS))
     if "\\\\begin" in answer:
         answer = answer.replace("\\\\", "\\")
     elif "\\begin" not in answer:
         answer = _DOUBLED.sub(r"\\", answer)
     for pattern, replacement in _COMPILED:
         answer = pattern.sub(_COMPUTED.get(replacement, replacement), answer)
-    return _unbraced(_trimmed(_INTRODUCTION.sub("", answer.strip())))
+    return _unbraced(_trimmed(_INTRODUCTION.sub("", answer.strip()))).replace("＄", "\\$")
 
 
 def _join(match: re.Match[str]) -> str:
@@ -137,7 +155,49 @@ def _circle(match: re.Match[str]) -> str:
     return chr(ord("①") - 1 + int(match[1]))
 
 
-_COMPUTED = {"<join>": _join, "<circle>": _circle}
+def _introduction(match: re.Match[str]) -> str:
+    return "" if match[0].endswith("}") else "\\text{"
+
+
+def _sign(match: re.Match[str]) -> str:
+    return _SIGNS[match[1]]
+
+
+def _primes(match: re.Match[str]) -> str:
+    return "'" * (match[0].count("'") + match[0].count("prime"))
+
+
+def _sixtieths(match: re.Match[str]) -> str:
+    """Write degrees, minutes and seconds as one number of degrees."""
+    seconds = rf"+\frac{{{match[3]}}}{{3600}}" if match[3] else ""
+    return rf"({match[1]}+\frac{{{match[2]}}}{{60}}{seconds})^{{\circ}}"
+
+
+def _period(match: re.Match[str]) -> str:
+    """Mark what a decimal that ends in dots repeats; without that six places are a rounding, and fewer say nothing.
+
+    Two times are enough below six places; from there on three are needed, for 2.718281828... is e.
+    """
+    digits = match[1]
+    least = 2 if len(digits) < ROUNDED_DECIMALS else 3
+    for size in range(1, len(digits) // least + 1):
+        period = digits[-size:]
+        if digits.endswith(period * least):
+            while digits.endswith(period):
+                digits = digits[:-size]
+            return rf".{digits}\overline{{{period}}}"
+    return f".{digits}" if len(digits) >= ROUNDED_DECIMALS else match[0]
+
+
+_COMPUTED = {
+    "<join>": _join,
+    "<circle>": _circle,
+    "<introduction>": _introduction,
+    "<sign>": _sign,
+    "<primes>": _primes,
+    "<sixtieths>": _sixtieths,
+    "<period>": _period,
+}
 
 
 def _trimmed(answer: str) -> str:

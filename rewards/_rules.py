@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from rewards._parts import Collection, bracketed, collection, equation, expanded, is_name, matrix
-from rewards._quantity import number
+from rewards._quantity import DEGREE, in_radians, number, quantity
 
 MAX_PARTS = 100
 """Longer lists are compared in their order only: finding the pairs takes quadratic time."""
@@ -30,6 +30,9 @@ class Asker(Protocol):
 
     def close(self, exact: str, rounded: str) -> bool:
         """Tell whether a number is about one per cent from a decimal at most, or rounds to a whole number."""
+
+    def below_one(self, text: str) -> bool:
+        """Tell whether an expression is a number between minus one and one."""
 
     def same_equation(self, gold: tuple[str, str], given: tuple[str, str]) -> bool:
         """Compare two equations, each given by its sides, up to a constant factor."""
@@ -54,14 +57,19 @@ def _stated(text: str, ask: Asker) -> list[str]:
         return sides[-1:]
     exact = equation(sides[0])
     first = exact.right if exact else sides[0]
+    first, last = (found.body if found.unit else text for text in (first, sides[-1]) for found in [quantity(text)])
     if _DIGITS.fullmatch(first):
         return [sides[0]]  # 412 \approx 413 would be two answers
-    return [sides[0], sides[-1]] if ask.close(first, sides[-1]) else [sides[0]]
+    return [sides[0], sides[-1]] if ask.close(first, last) else [sides[0]]
 
 
 def relation(gold: str, given: str, ask: Asker) -> bool | None:
     """Inequalities, intervals and unions are equal when they describe the same set of numbers."""
-    return ask.same_set(gold, given) if is_relation(gold) or is_relation(given) else None
+    if not is_relation(gold) and not is_relation(given):
+        return None
+    if ask.same_set(gold, given):
+        return True
+    return (DEGREE in gold) != (DEGREE in given) and ask.same_set(in_radians(gold), in_radians(given))
 
 
 def is_relation(text: str) -> bool:

@@ -3,7 +3,17 @@ r"""Rules for numbers and what may stand around them: units, degrees, per cent, 
 import re
 
 from rewards._parts import split
-from rewards._quantity import in_base, number, quantity, same_number, time_of_day
+from rewards._quantity import (
+    DEGREE,
+    ROUNDED_DECIMALS,
+    in_base,
+    in_radians,
+    number,
+    quantity,
+    same_number,
+    same_unit,
+    time_of_day,
+)
 from rewards._rules import Asker
 
 
@@ -14,24 +24,38 @@ def numbers(gold: str, given: str, ask: Asker) -> bool | None:
 
 
 def measured(gold: str, given: str, ask: Asker) -> bool | None:
-    """Units count where both name a well-known one; a percentage is its number, and also a hundredth of it."""
+    """Units count where both name a well-known one; a percent or degree sign is left out, or is its factor."""
     first, second = quantity(gold), quantity(given)
     marks = [q.unit or ("%" if q.percent else "") for q in (first, second)]
-    if all(marks) and marks[0] != marks[1]:
+    if all(marks) and not same_unit(*marks) and set(marks) != {"deg", "rad"}:
         return False
     if first.percent != second.percent:
         hundredth = [rf"\frac{{{q.body}}}{{100}}" if q.percent else q.body for q in (first, second)]
-        return ask.equal(first.body, second.body) or ask.equal(*hundredth)
+        return (ask.equal(first.body, second.body) and not _is_share(first.body, ask)) or ask.equal(*hundredth)
+    if (first.unit == "deg") != (second.unit == "deg"):
+        if "rad" not in marks and ask.equal(first.body, second.body):
+            return True
+        values = [number(q.body) for q in (first, second)]
+        if all(value and value.places < ROUNDED_DECIMALS for value in values):
+            return values[0] == values[1] == 0
+        radians = [in_radians(f"({q.body}){DEGREE}") if q.unit == "deg" else q.body for q in (first, second)]
+        return ask.same_value(*radians)
     changed = (first.body, second.body) != (gold, given)
     return ask.equal(first.body, second.body) if changed else None
 
 
+def _is_share(text: str, ask: Asker) -> bool:
+    """Tell whether a number is below one in size: without a sign it is a share of the whole and no percentage."""
+    value = number(text)
+    return abs(value.value) < 1 if value else ask.below_one(text)
+
+
 def degrees(gold: str, given: str, ask: Asker) -> bool | None:
     r"""An angle is one with or without its sign, as in `\cos 58^\circ`; else the sign is a factor of π/180."""
-    if ("^{\\circ}" in gold) == ("^{\\circ}" in given):
+    if (DEGREE in gold) == (DEGREE in given):
         return None
-    plain = [text.replace("^{\\circ}", "") for text in (gold, given)]
-    return ask.equal(*plain) or ask.same_value(gold, given)
+    plain = [text.replace(DEGREE, "") for text in (gold, given)]
+    return ask.equal(*plain) or ask.same_value(in_radians(gold), in_radians(given))
 
 
 def time(gold: str, given: str, ask: Asker) -> bool | None:
@@ -54,7 +78,7 @@ def base(gold: str, given: str, ask: Asker) -> bool | None:
         return first == second
     tagged, other = (first, given) if first else (second, gold)
     assert tagged is not None
-    if not re.fullmatch(r"[0-9A-Za-z, ]+", other) or not tagged[0][0].isdigit():
+    if not re.fullmatch(r"-?[0-9A-Za-z,. ]+", other) or not tagged[0].lstrip("-")[0].isdigit():
         return None
     return tagged[0] == re.sub(r"[, ]", "", other)
 

@@ -96,7 +96,8 @@ def _words(text: str) -> str | None:
     plain = untexted(text)
     if not _WORDS.fullmatch(plain):
         return None
-    found = re.findall(r"[A-Za-z]+|[一-鿿①-⑳]", plain)
+    # Between letters of a word it is an apostrophe, anywhere else a prime.
+    found = re.findall(r"[A-Za-z]+|(?<![A-Za-z]{2})'|'(?![a-z])|[一-鿿①-⑳]", plain)
     return "".join(word.lower() if word[1:].islower() and len(word) > 1 else word for word in found)
 
 

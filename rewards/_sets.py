@@ -112,6 +112,9 @@ def _as_set(value: Any) -> Any:
 
 
 def _on_the_reals(value: Any, symbol: Any) -> Any:
+    """Put a real unknown for the symbol, for which `x < oo` is true. The parser's own `And` may not become a part."""
+    if isinstance(value, And | Or):
+        return (And if isinstance(value, And) else Or)(*(_on_the_reals(part, symbol) for part in value.args))
     return value.xreplace({symbol: _UNKNOWN}).doit()
 
 

@@ -151,6 +151,12 @@ def near(exact: Any, rounded: Any, whole: bool) -> bool:
     return not whole or bool(_size(first - second) <= Rational(1, 2))
 
 
+def below_one(number: Any) -> bool:
+    """Tell whether the size of a number is less than one; an expression with unknowns has none."""
+    value = _value(number, {})
+    return value is not None and bool(_size(value) < 1)
+
+
 def within(first: Any, second: Any, places: int) -> bool:
     """Tell whether a rounded number is off by no more than its last place, or the noise of a double."""
     first, second = _value(first, {}), _value(second, {})
