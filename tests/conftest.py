@@ -1,6 +1,7 @@
 """A tiny real model and tokenizer, made in memory: no test needs the network or a GPU."""
 
 import os
+import signal
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # spinning threads make shared cores 4-8x slower
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -10,6 +11,9 @@ os.environ.pop("COLUMNS", None)  # which a test worker has set: the width is tha
 from pathlib import Path
 
 import pytest
+
+# A suite that a script started in its background ignores Ctrl-C, and so would all processes that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
