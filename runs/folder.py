@@ -8,14 +8,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
+from runs.checkpoints import MARK, damage, newest, saved_checkpoints
+
 try:
     import fcntl
 except ImportError:  # Windows: no lock, so only a finished or started run is told from a free folder
     fcntl = None  # type: ignore[assignment]
-
-
-WHOLE = "complete.json"
-"""The trainers write it last into a checkpoint."""
 
 
 class FolderTakenError(Exception):
@@ -103,13 +101,17 @@ class RunFolder(Folder):
         self.readme = self.path / "README.md"
 
     def last_checkpoint(self) -> Path | None:
-        """The checkpoint written last, None where none was: after going back to one, a higher number may be older."""
-        found = list(self.checkpoints.glob(f"checkpoint-*[0-9]/{WHOLE}"))
-        return max(found, key=lambda path: path.stat().st_mtime).parent if found else None
+        """The checkpoint saved last of those that are whole, None where none is."""
+        return newest(self.checkpoints)
+
+    def damaged_checkpoints(self) -> dict[Path, str]:
+        """Those that were finished and are not whole any more, with what is wrong."""
+        found = {path: damage(path) for path in saved_checkpoints(self.checkpoints)}
+        return {path: wrong for path, wrong in found.items() if wrong}
 
     def torn_checkpoints(self) -> list[Path]:
         """Those that were begun and not finished."""
-        begun = [path for path in self.checkpoints.glob("checkpoint-*[0-9]") if not (path / WHOLE).exists()]
+        begun = [path for path in self.checkpoints.glob("checkpoint-*[0-9]") if not (path / MARK).exists()]
         return [*sorted(begun), *sorted(self.checkpoints.glob(".partial/checkpoint-*"))]
 
 

@@ -5,7 +5,6 @@ restart in a later epoch its sampler goes through epoch 0 again. With what is ke
 step goes on as if it had not been, bit for bit on the CPU.
 """
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,11 +14,9 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import send_to_device
 from torch.utils.data import Sampler
-from transformers.trainer_utils import rotate_checkpoints
 from typing_extensions import override
 
-MARK = "complete.json"
-"""Written last into a checkpoint; one without it is torn."""
+from runs.checkpoints import MARK, damage, read_mark, remove_oldest, write_mark
 
 
 class EpochSampler(Sampler[int]):
@@ -81,12 +78,12 @@ class Checkpoint:
         if self._accelerator.is_main_process:
             state.save_to_json(str(self._making / "trainer_state.json"))
             mark = {"processes": self._accelerator.num_processes, "strategy": self._strategy}
-            (self._making / MARK).write_text(json.dumps({"step": self._step, **mark}))
+            write_mark(self._making, self.path.parent, step=self._step, **mark)
             if self.path.exists():  # of the same step, before a run that went back further
                 self.path.rename(self.partial / "older")
             self._making.rename(self.path)
             shutil.rmtree(self.partial)
-            rotate_checkpoints(str(self.path.parent), limit, state.best_model_checkpoint, use_mtime=True)
+            remove_oldest(self.path.parent, limit, state.best_model_checkpoint)
         self._accelerator.wait_for_everyone()
 
 
@@ -94,12 +91,15 @@ def load_rollouts(checkpoint: str | Path, accelerator: Accelerator, strategy: st
     """Return what `Checkpoint.add` was given; {} where a checkpoint has none, as TRL's own.
 
     Raises:
-        ValueError: It was made by another number of processes, which have other rollouts, or divided otherwise.
+        ValueError: It is damaged, was made by another number of processes, which have other rollouts, or divided
+            otherwise.
     """
-    mark = Path(checkpoint) / MARK
-    if not mark.exists():
+    if not (Path(checkpoint) / MARK).exists():
         return {}
-    differs = unlike(json.loads(mark.read_text()), accelerator.num_processes, strategy)
+    wrong = damage(Path(checkpoint))
+    if wrong:
+        raise ValueError(f"the checkpoint {checkpoint} is damaged: {wrong}. Go on from an earlier one.")
+    differs = unlike(read_mark(Path(checkpoint)), accelerator.num_processes, strategy)
     if differs:
         raise ValueError(
             f"a run goes on with the processes it began with: {checkpoint} is of {differs}. Start it in the same way, "

@@ -10,7 +10,7 @@ from typing import Any
 from commands.arguments.settings import Settings
 from errors import UserError, some_of
 from evaluation.vllm_version import require_vllm
-from runs.folder import WHOLE
+from runs.checkpoints import damage
 
 # name: (lowest, highest, whether the lowest itself is allowed)
 BOUNDS: dict[str, tuple[float, float, bool]] = {
@@ -105,9 +105,10 @@ def check_installed(settings: Settings) -> None:
     if config.eval_strategy != "no" and settings.arguments.eval_problems == 0:
         raise UserError(f"--eval_strategy {config.eval_strategy} needs held-out problems; found --eval_problems 0.")
     resume = config.resume_from_checkpoint
-    if resume and not (Path(resume) / WHOLE).is_file():
-        torn = Path(resume).is_dir() and any(Path(resume).iterdir())
+    wrong = damage(Path(resume)) if resume else None
+    if wrong:
+        there = Path(str(resume)).is_dir() and any(Path(str(resume)).iterdir())
         raise UserError(
             f"--resume takes auto, never or a checkpoint-N that a run has written; {resume} "
-            + (f"is not whole: it has no {WHOLE}, which is written last. Name an earlier one." if torn else "is none.")
+            + (f"is not whole: {wrong}. Name an earlier one." if there else "is none.")
         )

@@ -1,6 +1,5 @@
 """Going on: from which checkpoint a run in a folder continues, and why it may not."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,8 @@ from commands.arguments.print_config import config_yaml
 from commands.arguments.settings import Settings
 from commands.terminal.console import say
 from commands.training.problems import Task
-from runs.folder import WHOLE, RunFolder
+from runs.checkpoints import read_mark
+from runs.folder import RunFolder
 from trainers import strategy_of, unlike
 
 # What a run shows, keeps and pushes, but not what it computes.
@@ -24,16 +24,24 @@ BESIDE = {
 
 
 def checkpoint_of(run: RunFolder) -> Path | None:
-    """The newest whole checkpoint; says which are torn."""
+    """The newest whole checkpoint; says which are torn or damaged."""
     for path in run.torn_checkpoints():
         say(f"resume    {path.name} was not finished, and is passed over")
+    for path, wrong in run.damaged_checkpoints().items():
+        say(f"resume    {path.name} is damaged, and is passed over: {wrong}")
     return run.last_checkpoint()
 
 
 def refusal(run: RunFolder, settings: Settings, task: Task, checkpoint: Path | None) -> str | None:
     """Why the run in a folder cannot go on as it is asked to now; None if it can."""
     other = "or give another --output_dir for a new run."
-    mark = json.loads((checkpoint / WHOLE).read_text()) if checkpoint else {}
+    damaged = {} if checkpoint else run.damaged_checkpoints()
+    if damaged:
+        return (
+            f"no checkpoint of the run in {run.path} is whole: {list(damaged.values())[-1]} in "
+            f"{list(damaged)[-1].name}. Copy it anew from where it came, {other}"
+        )
+    mark = read_mark(checkpoint) if checkpoint else {}
     differs = unlike(mark, PartialState().num_processes, strategy_of(settings.trainer))
     if differs:
         told = f"the run in {run.path} goes on with the processes it began with, {differs}."

@@ -269,7 +269,7 @@ def test_a_learning_rate_of_0_does_not_stop_the_run(tmp_path):
 def test_a_gradient_that_is_not_finite_stops_the_run_before_it_reaches_the_weights(tmp_path, broken):
     run, trainer, _ = guarded_run(tmp_path)
     (run.checkpoints / "checkpoint-1").mkdir(parents=True)
-    (run.checkpoints / "checkpoint-1" / "complete.json").write_text("{}")
+    (run.checkpoints / "checkpoint-1" / "complete.json").write_text('{"step": 1}')
     before = fingerprint(trainer.model)
     trainer.model.get_input_embeddings().weight.register_hook(lambda gradient: gradient * broken)
     with pytest.raises(UserError, match=r"gradient of step 1 is not finite.*checkpoint-1\. Lower --learning_rate"):

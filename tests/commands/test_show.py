@@ -270,7 +270,7 @@ def test_a_killed_run_is_read_to_its_torn_line_and_says_how_to_go_on(folder, sho
     path = folder(record=KILLED, metrics=METRICS[:4], held_out=None, torn='{"step": 5, "reward": "é'[:-1])
     for step in (2, 4):
         (path / "checkpoints" / f"checkpoint-{step}").mkdir(parents=True)
-        (path / "checkpoints" / f"checkpoint-{step}" / "complete.json").write_text("{}")
+        (path / "checkpoints" / f"checkpoint-{step}" / "complete.json").write_text(json.dumps({"step": step}))
     told, code = show(aged(path, 3 * 3600))
     flat = " ".join(told.split())
     assert code == 0

@@ -191,6 +191,42 @@ def test_a_torn_checkpoint_is_refused_where_it_is_named(tmp_path):
         commands.train.main([*RUN, "--resume", str(torn), "--resume_from_checkpoint", str(tmp_path)])
 
 
+def test_a_run_goes_on_from_the_newest_whole_checkpoint_whatever_the_clock_says(straight, tmp_path, capsys):
+    """Every file is as old as we like, and the newest checkpoint has lost what it would silently go on without."""
+    run = RunFolder(tmp_path / "run")
+    commands.train.main([*RUN, *SAVING, "--output_dir", str(run.path)])
+    shutil.rmtree(run.final)
+    for step in range(6, STEPS + 1):
+        shutil.rmtree(run.checkpoints / f"checkpoint-{step}")
+    for step in range(1, 6):
+        for file in (run.checkpoints / f"checkpoint-{step}").iterdir():
+            os.utime(file, (1e9 - step, 1e9 - step))
+    (run.checkpoints / "checkpoint-5" / "optimizer.pt").unlink()
+    run.update(status="running")
+    capsys.readouterr()
+    commands.train.main([*RUN, *SAVING, "--output_dir", str(run.path)])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "checkpoint-5 is damaged, and is passed over: optimizer.pt is missing" in told
+    assert "goes on after step 4" in told
+    same_end(run.path, straight)
+
+
+def test_a_run_whose_checkpoints_are_all_damaged_is_refused(tmp_path):
+    stopped(tmp_path / "run")
+    run = RunFolder(tmp_path / "run")
+    for step in (1, 2):
+        (run.checkpoints / f"checkpoint-{step}" / "scheduler.pt").write_bytes(b"")
+    before = {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()}
+    with pytest.raises(
+        UserError, match=r"no checkpoint of the run in .* is whole: scheduler\.pt has 0 bytes in place"
+    ):
+        commands.train.main([*RUN, *SAVING, "--max_steps", "2", "--output_dir", str(run.path)])
+    assert {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()} == before
+    named = str(run.checkpoints / "checkpoint-2")
+    with pytest.raises(UserError, match=r"is not whole: scheduler\.pt has 0 bytes"):
+        commands.train.main([*RUN, *SAVING, "--max_steps", "2", "--resume", named])
+
+
 def test_a_run_that_was_stopped_after_its_last_step_trains_no_further(straight, tmp_path):
     """As after a kill while the trained model is measured or saved."""
     run = RunFolder(tmp_path / "run")
@@ -221,6 +257,6 @@ def test_what_a_checkpoint_cannot_bring_back_is_refused(tmp_path):
     with pytest.raises(UserError, match="--sync_ref_model keeps a model that no checkpoint holds"):
         commands.train.main([*again, "--sync_ref_model", "true", "--beta", "0.1"])
     mark = tmp_path / "run" / "checkpoints" / "checkpoint-2" / "complete.json"
-    mark.write_text('{"step": 2, "processes": 2}')
+    mark.write_text(json.dumps({**json.loads(mark.read_text()), "processes": 2}))
     with pytest.raises(UserError, match="the processes it began with, 2; found 1"):
         commands.train.main(again)

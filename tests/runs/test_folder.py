@@ -88,17 +88,3 @@ def test_a_reader_never_meets_half_a_file(tmp_path):
         writer.join()
     assert met == set(texts)
     assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]
-
-
-def test_the_last_checkpoint_is_the_one_written_last_that_is_whole(tmp_path):
-    """Not the one with the highest number: a run that went back to step 3 wrote 9 after 100."""
-    run = RunFolder(tmp_path)
-    assert run.last_checkpoint() is None
-    for age, name in enumerate(("checkpoint-9", "checkpoint-100", "checkpoint-11", "checkpoint-old")):
-        (run.checkpoints / name).mkdir(parents=True)
-        if name != "checkpoint-11":
-            state = run.checkpoints / name / "complete.json"
-            state.write_text("{}")
-            os.utime(state, (1e9 - age, 1e9 - age))
-    assert run.last_checkpoint() == run.checkpoints / "checkpoint-9"
-    assert run.torn_checkpoints() == [run.checkpoints / "checkpoint-11"]

@@ -7,9 +7,9 @@ import shutil
 import pytest
 import torch
 
+from runs.checkpoints import MARK
 from tests.trainers.runs import build
 from trainers import METHODS, BaselineConfig, BaselineTrainer
-from trainers._checkpoint import MARK
 
 # The rows of users.md A5: TRL 1.16 itself is off by a permutation or by a phase in all but the first and the last.
 CASES = {
@@ -112,12 +112,28 @@ def test_a_checkpoint_is_there_in_whole_or_not_at_all(tmp_path, monkeypatch):
         "checkpoint-5",
     ]
     mark = json.loads((tmp_path / "checkpoint-5" / MARK).read_text())
-    assert mark == {"step": 5, "processes": 1, "strategy": "whole"}
+    files = mark.pop("files")
+    assert mark == {"step": 5, "processes": 1, "strategy": "whole", "saved": 1}
+    assert {*files, MARK} == {path.name for path in (tmp_path / "checkpoint-5").iterdir()}
 
 
 def test_only_so_many_checkpoints_are_kept(tmp_path):
     build(BaselineTrainer, BaselineConfig, tmp_path, **{**MID, "save_steps": 3, "save_total_limit": 2}).train()
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["checkpoint-12", "checkpoint-9"]
+
+
+def test_a_damaged_checkpoint_is_refused_by_name_and_passed_over_without(tmp_path):
+    """Without its optimizer or its random state a run would go on, and end elsewhere."""
+    straight = build(BaselineTrainer, BaselineConfig, tmp_path, **MID)
+    straight.train()
+    for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth"):
+        (tmp_path / "checkpoint-12" / name).unlink()
+        with pytest.raises(ValueError, match=r"checkpoint-12 is damaged: \S+ is missing\. Go on from an earlier one"):
+            build(BaselineTrainer, BaselineConfig, tmp_path, **MID).train(tmp_path / "checkpoint-12")
+    resumed = build(BaselineTrainer, BaselineConfig, tmp_path, **MID)
+    resumed.train(resume_from_checkpoint=True)  # from 10
+    assert resumed.state.global_step == TOTAL
+    assert equal(finished(straight), finished(resumed))
 
 
 def test_another_number_of_processes_is_refused(tmp_path):
