@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from boxed import last_boxed
 from rewards._batch import Outcome
-from rewards._normal import Extraction, Undecided, answer_of, quick
+from rewards._normal import Extraction, Undecided, quick, stated
 from rewards._offenders import Offenders
 from rewards._pool import Pool
 
@@ -94,7 +94,7 @@ class Verifier:
         verdict = quick(gold, _string(text, "text"), extraction=extraction, readable=known)
         if not isinstance(verdict, Undecided):
             return verdict
-        pair = Pair(gold, answer_of(text, extraction), extraction)
+        pair = Pair(gold, stated(text, extraction), extraction)
         asked.setdefault(pair, text)
         return pair
 
@@ -162,7 +162,7 @@ def _short(pair: Pair, text: str) -> str:
     if pair.answer is None:
         return ""
     box = f"\\boxed{{{last_boxed(text)}}}"
-    return box if answer_of(box, pair.extraction) == pair.answer else text
+    return box if stated(box, pair.extraction) == pair.answer else text
 
 
 def _string(value: Any, name: str) -> str:

@@ -131,3 +131,25 @@ def test_no_hostile_text_is_rewarded_and_good_ones_keep_their_verdicts(verifier)
     assert report.verdicts[len(texts) :] == verdicts
     assert report.errors == 0
     assert time.perf_counter() - start < 300  # a watchdog
+
+
+PUMPED = [" ", " °", "° ", "万", " 万", r" \text{", "{", r"\\ ", "~", r"\!", "' ", "3:", r"\frac", "_", "-", "$", "("]
+
+
+@pytest.mark.parametrize("length", [79, 970, 4000])
+@pytest.mark.parametrize("opened", [0, 11])
+def test_no_answer_holds_the_caller(length, opened):
+    """In the process that trains nothing can stop it: one of 990 characters took ten seconds."""
+    for piece in PUMPED:
+        text = rf"\boxed{{{'(' * opened}{piece * (length // len(piece))}{')' * opened}}}"
+        start = time.process_time()
+        quick("5", text)
+        quick("5", text.removeprefix(r"\boxed"), extraction="lenient")
+        assert time.process_time() - start < 0.5, piece  # a busy machine needs 20 ms
+
+
+def test_a_long_answer_is_judged_like_a_short_one(verifier):
+    terms = "+".join(["x"] * 100)
+    answers = [rf"\boxed{{{terms}}}", rf"\boxed{{{terms}+1}}", r"\boxed{%s}" % ("(" * 11 + " °" * 200 + ")" * 11)]
+    assert verifier.report(["100x"] * 3, answers).verdicts == [1.0, 0.0, 0.0]
+    assert verifier.report([terms] * 2, [r"\boxed{100x}", "none"]).verdicts == [1.0, 0.0]
