@@ -152,6 +152,8 @@ class Server:
             if self.control.fileno() in ready:
                 status, _ = REPLY.unpack(self._exactly(REPLY.size))
                 run.drain()
+                if not reason and run.full():  # it ended before its output was read
+                    reason = "output"
                 stdout, errors = run.texts()
                 return Ending(stdout, errors, status, reason, time.monotonic() - start)
             for fd in ready:
