@@ -43,10 +43,7 @@ class Measurement:
         length, length_se = mean_at_n([[n] for n in self.lengths])
         summary = {
             "problems": len(self.correct),
-            "accuracy": accuracy.mean,
-            "accuracy_se": accuracy.standard_error,
-            "accuracy_low": accuracy.low,
-            "accuracy_high": accuracy.high,
+            **accuracy.entries("accuracy"),
             "mean_length": length,
             "mean_length_se": length_se,
             "truncated": sum(self.truncated) / len(self.truncated),

@@ -39,6 +39,10 @@ class Score:
     low: float
     high: float
 
+    def entries(self, name: str) -> dict[str, float]:
+        """For a record: `name`, and its error and the ends of its interval beside it."""
+        return {name: self.mean, f"{name}_se": self.standard_error, f"{name}_low": self.low, f"{name}_high": self.high}
+
 
 def score_of(correct: Sequence[Sequence[float]]) -> Score:
     """Mean over problems of the mean over their samples (avg@n), with its 95 % interval.

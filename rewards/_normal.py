@@ -56,8 +56,8 @@ def quick(
     try:
         if not readable and not readable_gold(wanted, NoAlgebra()):
             return None
-        given = canonical(answer) or None if answer is not None else None
-        return 1.0 if given is not None and equal(wanted, given, NoAlgebra()) else 0.0
+        given = canonical(answer) if answer else ""
+        return 1.0 if given and equal(wanted, given, NoAlgebra()) else 0.0
     except NeedsAlgebra:
         return UNDECIDED
 
@@ -71,7 +71,9 @@ def gold_of(gold: str) -> str | None:
 def stated(text: str, extraction: Extraction = "boxed") -> str | None:
     """Return what equal texts share: the canonical answer, a long one as it stands, None for none."""
     answer = find_answer(text, extraction)
-    return answer if answer is not None and len(answer) > QUICK_CHARS else answer_of(text, extraction)
+    if answer is None or len(answer) > QUICK_CHARS:
+        return answer
+    return canonical(answer) or None
 
 
 def answer_of(text: str, extraction: Extraction = "boxed") -> str | None:

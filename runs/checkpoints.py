@@ -70,13 +70,20 @@ def damage(checkpoint: Path) -> str | None:
 
 
 def saved_checkpoints(folder: Path) -> list[Path]:
-    """All that were finished, damaged or not, the one saved last at the end."""
-    return sorted((path for path in _all(folder) if (path / MARK).is_file()), key=_order)
+    """All that were finished, damaged or not, the one saved last at the end; behind it those of an unreadable mark."""
+    marked = [path for path in _all(folder) if (path / MARK).is_file()]
+    return sorted(marked, key=lambda path: (not read_mark(path), _order(path)))
 
 
-def newest(folder: Path) -> Path | None:
-    """The checkpoint saved last of those that are whole."""
-    return next((path for path in reversed(saved_checkpoints(folder)) if damage(path) is None), None)
+def newest_whole(folder: Path) -> tuple[Path | None, dict[Path, str]]:
+    """The checkpoint saved last of those that are whole, if any, and what is wrong with those saved after it."""
+    damaged: dict[Path, str] = {}
+    for path in reversed(saved_checkpoints(folder)):
+        wrong = damage(path)
+        if wrong is None:
+            return path, damaged
+        damaged[path] = wrong
+    return None, damaged
 
 
 def remove_oldest(folder: Path, limit: int | None, best: str | None) -> None:

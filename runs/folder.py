@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
-from runs.checkpoints import MARK, damage, newest, saved_checkpoints
+from runs.checkpoints import MARK, newest_whole
 
 try:
     import fcntl
@@ -102,12 +102,11 @@ class RunFolder(Folder):
 
     def last_checkpoint(self) -> Path | None:
         """The checkpoint saved last of those that are whole, None where none is."""
-        return newest(self.checkpoints)
+        return newest_whole(self.checkpoints)[0]
 
     def damaged_checkpoints(self) -> dict[Path, str]:
-        """Those that were finished and are not whole any more, with what is wrong."""
-        found = {path: damage(path) for path in saved_checkpoints(self.checkpoints)}
-        return {path: wrong for path, wrong in found.items() if wrong}
+        """Those saved after the last whole one that are not whole any more, the newest first, with what is wrong."""
+        return newest_whole(self.checkpoints)[1]
 
     def torn_checkpoints(self) -> list[Path]:
         """Those that were begun and not finished."""

@@ -10,7 +10,7 @@ from transformers.trainer_utils import TrainOutput, get_last_checkpoint
 from trl import GRPOTrainer
 from typing_extensions import override
 
-from runs.checkpoints import newest
+from runs.checkpoints import newest_whole
 from trainers._checkpoint import Checkpoint, EpochSampler, load_rollouts
 from trainers._config import RolloutConfig
 from trainers._strategy import strategy_of
@@ -29,7 +29,7 @@ class ResumableTrainer(GRPOTrainer):
         """Train, or go on; one of other processes, or divided otherwise, raises ValueError."""
         if resume_from_checkpoint is True:
             folder = str(self.args.output_dir)
-            resume_from_checkpoint = newest(Path(folder)) or get_last_checkpoint(folder)
+            resume_from_checkpoint = newest_whole(Path(folder))[0] or get_last_checkpoint(folder)
         if resume_from_checkpoint:
             resume_from_checkpoint = str(resume_from_checkpoint)
             rollouts = load_rollouts(resume_from_checkpoint, self.accelerator, strategy_of(self.args))

@@ -105,9 +105,8 @@ def check_installed(settings: Settings) -> None:
     if config.eval_strategy != "no" and settings.arguments.eval_problems == 0:
         raise UserError(f"--eval_strategy {config.eval_strategy} needs held-out problems; found --eval_problems 0.")
     resume = config.resume_from_checkpoint
-    wrong = damage(Path(resume)) if resume else None
-    if wrong:
-        there = Path(str(resume)).is_dir() and any(Path(str(resume)).iterdir())
+    if resume and (wrong := damage(Path(resume))):
+        there = Path(resume).is_dir() and any(Path(resume).iterdir())
         raise UserError(
             f"--resume takes auto, never or a checkpoint-N that a run has written; {resume} "
             + (f"is not whole: {wrong}. Name an earlier one." if there else "is none.")

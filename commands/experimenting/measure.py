@@ -81,6 +81,17 @@ class Results:
     def _held_out(self) -> dict[str, list[dict[str, Any]]]:
         return {cell.folder.path.name: read_jsonl(cell.folder.held_out) for cell in self.cells}
 
+    @cached_property
+    def _filtered(self) -> dict[str, int]:
+        """What filters sampled before a run, by its folder's name."""
+        return {
+            cell.folder.path.name: sum(
+                json.loads(path.read_text(encoding="utf-8"))["result"]["samples"]
+                for path in cell.data.glob("**/filter.json")
+            )
+            for cell in self.cells
+        }
+
     def held_out(self, arm: Arm, measure: str, when: str = "after") -> list[list[float]]:
         """(seeds, problems) of a measure of `MEASURES`, unscaled."""
         name = MEASURES[measure][0]
@@ -143,14 +154,9 @@ class Results:
 
     def completions(self, arm: Arm) -> tuple[float, float]:
         """Sampled for a run on average over seeds: in training, and by a filter that was run before it."""
-        cells = self.of(arm)
-        trained = [self.records[cell.folder.path.name].get("completions", math.nan) for cell in cells]
-        filtered = [
-            json.loads(path.read_text(encoding="utf-8"))["result"]["samples"]
-            for cell in cells
-            for path in cell.data.glob("**/filter.json")
-        ]
-        return fmean(trained), sum(filtered) / len(cells)
+        names = [cell.folder.path.name for cell in self.of(arm)]
+        trained = [self.records[name].get("completions", math.nan) for name in names]
+        return fmean(trained), fmean(self._filtered[name] for name in names)
 
     def seconds(self, arm: Arm) -> float:
         """Of training, on average over seeds."""

@@ -133,14 +133,17 @@ def page(results: Results, command: str, pictures: Sequence[Path]) -> str:
         + _alike(results)
         + (" What was sampled in training is the mean of its last quarter." if experiment.metrics else ""),
         "\n".join(f"* {sentence}" for sentence in findings(results)),
-        *(
-            ["\n".join(["To be read with that in mind:\n", *(f"* {note}" for note in experiment.notes)])]
-            * bool(experiment.notes)
-        ),
+        *_notes(results),
         *(f"![{path.stem.rpartition('-')[2]}]({path.name})" for path in pictures),
         _how(results, command),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _notes(results: Results) -> list[str]:
+    if not results.experiment.notes:
+        return []
+    return ["To be read with that in mind:", "\n".join(f"* {note}" for note in results.experiment.notes)]
 
 
 def _alike(results: Results) -> str:

@@ -9,7 +9,6 @@ from commands.terminal.console import say
 from commands.training.problems import Task
 from evaluation.contamination import clean_score, find_overlap
 from evaluation.held_out import Measurement, compare
-from evaluation.intervals import Score
 from runs.folder import RunFolder
 from runs.records import append_jsonl
 
@@ -44,13 +43,10 @@ def _overlap(task: Task, before: Measurement, after: Measurement) -> tuple[dict[
     was, now = (clean_score(ids, [[right] for right in side.correct], matches) for side in (before, after))
     found = {match.benchmark_id: "equal" if match.exact else "near" for match in matches}
     exact = sum(match.exact for match in matches)
-    rest = _rest(*now) | {"before": was[0].mean} if was and now else None
+    rest = None
+    if was and now:
+        rest = {**now[0].entries("accuracy"), "problems": now[1], "before": was[0].mean}
     return {"exact": exact, "near": len(matches) - exact, "rest": rest}, [found.get(place) for place in ids]
-
-
-def _rest(found: Score, problems: int) -> dict[str, Any]:
-    limits = {"accuracy_low": found.low, "accuracy_high": found.high}
-    return {"accuracy": found.mean, "accuracy_se": found.standard_error, **limits, "problems": problems}
 
 
 def _say_results(found: dict[str, Any]) -> None:

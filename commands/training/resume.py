@@ -10,7 +10,7 @@ from commands.arguments.print_config import config_yaml
 from commands.arguments.settings import Settings
 from commands.terminal.console import say
 from commands.training.problems import Task
-from runs.checkpoints import read_mark
+from runs.checkpoints import newest_whole, read_mark
 from runs.folder import RunFolder
 from trainers import strategy_of, unlike
 
@@ -27,20 +27,19 @@ def checkpoint_of(run: RunFolder) -> Path | None:
     """The newest whole checkpoint; says which are torn or damaged."""
     for path in run.torn_checkpoints():
         say(f"resume    {path.name} was not finished, and is passed over")
-    for path, wrong in run.damaged_checkpoints().items():
+    whole, damaged = newest_whole(run.checkpoints)
+    for path, wrong in damaged.items():
         say(f"resume    {path.name} is damaged, and is passed over: {wrong}")
-    return run.last_checkpoint()
+    return whole
 
 
 def refusal(run: RunFolder, settings: Settings, task: Task, checkpoint: Path | None) -> str | None:
     """Why the run in a folder cannot go on as it is asked to now; None if it can."""
     other = "or give another --output_dir for a new run."
     damaged = {} if checkpoint else run.damaged_checkpoints()
-    if damaged:
-        return (
-            f"no checkpoint of the run in {run.path} is whole: {list(damaged.values())[-1]} in "
-            f"{list(damaged)[-1].name}. Copy it anew from where it came, {other}"
-        )
+    for path, wrong in damaged.items():
+        told = f"no checkpoint of the run in {run.path} is whole: {wrong} in {path.name}."
+        return f"{told} Copy it anew from where it came, {other}"
     mark = read_mark(checkpoint) if checkpoint else {}
     differs = unlike(mark, PartialState().num_processes, strategy_of(settings.trainer))
     if differs:

@@ -20,6 +20,7 @@ from commands.training.problems import Task
 from commands.training.resume import checkpoint_of, refusal
 from data import build_prompts
 from errors import UserError
+from runs.checkpoints import saved_checkpoints
 from runs.environment import describe
 from runs.folder import FolderTakenError, RunFolder, write_whole
 from runs.status import now, status_kept
@@ -100,7 +101,7 @@ def _claim(run: RunFolder, settings: Settings, task: Task) -> tuple[str | None, 
     except OSError as error:
         told = f"--output_dir {run.path} must be a folder that can be written: {error.strerror}. Name another."
         return told, None
-    if not run.config.exists() or not (run.run.exists() or run.last_checkpoint()):
+    if not run.config.exists() or not (run.run.exists() or saved_checkpoints(run.checkpoints)):
         return None, checkpoint
     found = Path(checkpoint) if checkpoint else checkpoint_of(run)
     refused = refusal(run, settings, task, found)

@@ -222,6 +222,9 @@ def test_a_run_whose_checkpoints_are_all_damaged_is_refused(tmp_path):
     ):
         commands.train.main([*RUN, *SAVING, "--max_steps", "2", "--output_dir", str(run.path)])
     assert {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()} == before
+    run.run.unlink()  # without the record it is a run all the same, and is not begun again over what is left
+    with pytest.raises(UserError, match="no checkpoint of the run in"):
+        commands.train.main([*RUN, *SAVING, "--max_steps", "2", "--output_dir", str(run.path)])
     named = str(run.checkpoints / "checkpoint-2")
     with pytest.raises(UserError, match=r"is not whole: scheduler\.pt has 0 bytes"):
         commands.train.main([*RUN, *SAVING, "--max_steps", "2", "--resume", named])

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from runs.checkpoints import MARK, damage, newest, remove_oldest, saved_checkpoints, write_mark
+from runs.checkpoints import MARK, damage, newest_whole, remove_oldest, saved_checkpoints, write_mark
 from runs.folder import RunFolder
 
 
@@ -29,28 +29,28 @@ def names(folder):
 
 def test_the_newest_is_the_one_saved_last_whatever_clock_and_step_say(tmp_path):
     """A run that went back to step 3 saves 9 after 100; and the clock went back before each."""
-    assert newest(tmp_path) is None
+    assert newest_whole(tmp_path)[0] is None
     for age, step in enumerate((3, 100, 9)):
         save(tmp_path, step, age)
     (tmp_path / "checkpoint-old").mkdir()
-    assert newest(tmp_path).name == "checkpoint-9"
+    assert newest_whole(tmp_path)[0].name == "checkpoint-9"
     shutil.copytree(tmp_path, tmp_path / "copy", copy_function=shutil.copyfile)  # without times
-    assert newest(tmp_path / "copy").name == "checkpoint-9"
+    assert newest_whole(tmp_path / "copy")[0].name == "checkpoint-9"
 
 
 def test_checkpoints_of_a_version_without_numbers_are_older_and_go_by_their_step(tmp_path):
     for age, step in enumerate((9, 100)):
         (save(tmp_path, step, age) / MARK).write_text(json.dumps({"step": step}))
-    assert newest(tmp_path).name == "checkpoint-100"
+    assert newest_whole(tmp_path)[0].name == "checkpoint-100"
     save(tmp_path, 10)
-    assert newest(tmp_path).name == "checkpoint-10"
+    assert newest_whole(tmp_path)[0].name == "checkpoint-10"
 
 
 def test_the_one_just_saved_is_never_removed(tmp_path):
     for age, step in enumerate((4, 8, 12, 6)):
         save(tmp_path, step, age)
         remove_oldest(tmp_path, 2, None)
-        assert newest(tmp_path).name == f"checkpoint-{step}"
+        assert newest_whole(tmp_path)[0].name == f"checkpoint-{step}"
     assert names(tmp_path) == ["checkpoint-6", "checkpoint-12"]
 
 
