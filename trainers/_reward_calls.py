@@ -2,7 +2,7 @@
 
 import math
 import traceback
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping, Sequence
 from functools import partial
 from inspect import unwrap
 from pathlib import Path
@@ -74,31 +74,36 @@ def _failed(func: Any, name: str, error: Exception, kwargs: Mapping[str, Any]) -
     )
 
 
-def _require_rewards(func: Any, name: str, rewards: Any, kwargs: Mapping[str, Any]) -> Any:
-    """Return `rewards`, or raise naming the function, its file, the row and the completion."""
+def _require_rewards(func: Any, name: str, rewards: Any, kwargs: Mapping[str, Any]) -> list[float | None]:
+    """Return `rewards` as a list, or raise naming the function, its file, the row and the completion."""
     file, line = _place(func)
-    wanted = "A reward returns a list with one finite number, or None where it does not apply, for each completion."
+    wanted = (
+        "A reward returns a list, or an array or tensor of one dimension, with one number for each completion, in "
+        "order; None where it does not apply, nothing infinite in float32 and no NaN."
+    )
     completions = kwargs["completions"]
-    where = f"({file}, line {line}){_when(kwargs)}"
-    if not isinstance(rewards, Sized) or isinstance(rewards, str | bytes | Mapping):
-        raise RewardError(f"the reward function {name} {where} returned {_shown(rewards)}. {wanted}")
-    if len(rewards) != len(completions):
-        raise RewardError(
-            f"the reward function {name} {where} returned {len(rewards)} values for {len(completions)} completions. "
-            f"{wanted}"
-        )
-    reward: Any
-    for i, reward in enumerate(rewards):  # type: ignore[arg-type]
-        try:
-            good = reward is None or abs(float(reward)) <= LARGEST  # False for NaN, too
-        except (TypeError, ValueError, OverflowError):
-            good = False
-        if not good:
+    returned = f"the reward function {name} ({file}, line {line}){_when(kwargs)} returned"
+    listed = rewards.tolist() if hasattr(rewards, "tolist") else rewards  # arrays and tensors
+    if not isinstance(listed, Sequence) or isinstance(listed, str | bytes | bytearray | memoryview):
+        raise RewardError(f"{returned} {_shown(rewards)}. {wanted}")
+    if len(listed) != len(completions):
+        raise RewardError(f"{returned} {len(listed)} values for {len(completions)} completions. {wanted}")
+    numbers = [None if reward is None else _number(reward) for reward in listed]
+    for i, number in enumerate(numbers):
+        if number is not None and not abs(number) <= LARGEST:  # NaN compares as False, too
             raise RewardError(
-                f"the reward function {name} {where} returned {_shown(reward)} for completion {i} of this batch: "
-                f"{str(completions[i])[:200]!r}. {wanted}"
+                f"{returned} {_shown(listed[i])} for completion {i} of this batch: {str(completions[i])[:200]!r}. "
+                f"{wanted}"
             )
-    return rewards
+    return numbers
+
+
+def _number(reward: Any) -> float:
+    """A reward as a float; NaN where it is no number. Text is none, whatever is written in it."""
+    try:
+        return math.nan if isinstance(reward, str | bytes | bytearray) else float(reward)
+    except Exception:  # of what types there may be, only they know what they raise
+        return math.nan
 
 
 def _place(func: Any, error: Exception | None = None) -> tuple[str, int | str]:
@@ -121,4 +126,7 @@ def _when(kwargs: Mapping[str, Any]) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
-    return f"{type(value).__name__} {value!r:.60}"
+    try:
+        return f"{type(value).__name__} {value!r:.60}"
+    except Exception:  # an object whose repr fails, a number of more digits than Python writes
+        return f"{type(value).__name__} without a repr"

@@ -4,7 +4,9 @@ import math
 import re
 import statistics
 import warnings
+from fractions import Fraction
 
+import numpy
 import pytest
 import torch
 from trl import GRPOConfig
@@ -280,7 +282,14 @@ def line_of(function):
         (math.inf, "inf"),
         (-math.inf, "-inf"),
         (1e300, "float 1e+300"),  # infinite in float32, which TRL keeps rewards in
+        pytest.param(10**400, f"int 1{'0' * 59}", id="10**400"),
+        pytest.param(10**5000, "int without a repr", id="10**5000"),  # more digits than Python writes
         ("high", "str 'high'"),
+        ("1.0", "str '1.0'"),  # TRL cannot read it, whatever is written in it
+        (b"1", "bytes b'1'"),
+        ([1.0], "list [1.0]"),
+        (torch.ones(2), "Tensor tensor([1., 1.])"),
+        (1j, "complex 1j"),
     ],
 )
 def test_what_is_no_reward_names_function_line_and_row(bad, shown, tmp_path):
@@ -302,14 +311,40 @@ def test_what_is_no_reward_names_function_line_and_row(bad, shown, tmp_path):
         (None, "NoneType None"),
         ({"a": 1.0, "b": 1.0, "c": 1.0, "d": 1.0}, "dict {'a': 1.0"),
         ((x for x in (1.0, 2.0, 3.0, 4.0)), "generator <generator"),
+        ({1.0, 2.0, 3.0, 4.0}, "set {1.0, 2.0"),
+        ({"a": 1.0, "b": 1.0, "c": 1.0, "d": 1.0}.values(), "dict_values dict_values([1.0"),
+        (map(float, "1234"), "map <map"),
         (1.0, "float 1.0"),
         ("good", "str 'good'"),
+        (bytearray(4), "bytearray bytearray(b"),
+        (torch.tensor(1.0), "Tensor tensor(1.)"),
+        (numpy.array(1.0), "ndarray array(1.)"),
+        (torch.ones(4, 1), "list [1.0] for completion 0"),
     ],
 )
 def test_what_is_no_list_of_rewards_is_told(returned, shown, tmp_path):
     trainer = build(BaselineTrainer, BaselineConfig, tmp_path, reward_funcs=lambda **_: returned)
     with pytest.raises(RewardError, match=f"returned {re.escape(shown)}"):
         trainer._generate_and_score_completions([dict(row) for row in ROWS[:4]])
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        (0.0, 1.0, 0.0, 1.0),
+        [False, True, False, True],
+        range(4),
+        numpy.array([0.0, 1.0, 0.0, 1.0]),
+        numpy.array([0, 1, 0, 1], dtype=object),
+        torch.tensor([0.0, 1.0, 0.0, 1.0], dtype=torch.bfloat16, requires_grad=True),
+        [torch.tensor(0.0), numpy.float32(1.0), Fraction(0), 1],
+    ],
+    ids=str,
+)
+def test_sequences_arrays_and_tensors_of_numbers_are_lists_of_rewards(returned, tmp_path):
+    trainer = build(BaselineTrainer, BaselineConfig, tmp_path, reward_funcs=lambda **_: returned)
+    trainer._generate_and_score_completions([dict(row) for row in ROWS[:4]])
+    assert trainer._rewards.flatten().tolist() == [float(reward) for reward in returned]
 
 
 def test_an_error_inside_a_reward_names_its_own_file_and_line(tmp_path):
