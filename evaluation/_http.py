@@ -6,6 +6,8 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from typing_extensions import override
@@ -14,6 +16,8 @@ Answer = TypeVar("Answer")
 
 MOST_TOLD = 500
 """Characters of a server's complaint that are passed on."""
+MOST_PATIENCE = 900.0
+"""Seconds that a server may ask to wait; beyond that it is better to come back."""
 
 
 class RefusedError(OSError):
@@ -54,7 +58,7 @@ def ask_json(
     Args:
         url: Where to.
         body: Posted as JSON; None to get.
-        timeout: In seconds, for each wait.
+        timeout: In seconds, until the whole answer is there.
         headers: Beside the type of the content.
         clean: Takes what may not be told out of a complaint, before it is cut short.
 
@@ -65,6 +69,11 @@ def ask_json(
     """
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json", **(headers or {})})
+    return within(timeout, lambda: _answer(request, timeout, clean))
+
+
+def _answer(request: urllib.request.Request, timeout: float, clean: Callable[[str], str]) -> Any:
+    """The answer to a request; the timeout is that of each wait."""
     try:
         with _OPENER.open(request, timeout=timeout) as reply:
             return json.load(reply)
@@ -100,3 +109,19 @@ def within(seconds: float, ask: Callable[[], Answer]) -> Answer:
     if not answer:
         raise TimeoutError(f"no whole answer within {seconds:g} s")
     return answer[0]
+
+
+def seconds_of(retry_after: str) -> float:
+    """Return what a header Retry-After asks to wait, in seconds or until a date; 0 where it cannot be read.
+
+    >>> seconds_of("7"), seconds_of("Thu, 01 Jan 1970 00:00:00 GMT"), seconds_of("soon")
+    (7.0, 0.0, 0.0)
+    """
+    try:
+        return max(0.0, float(retry_after))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return 0.0

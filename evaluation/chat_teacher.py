@@ -4,22 +4,21 @@ import json
 import queue
 import random
 import threading
+import time
 import urllib.parse
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from errors import UserError, some_of
-from evaluation._http import RefusedError, ask_json
+from evaluation._http import MOST_PATIENCE, RefusedError, ask_json, seconds_of
 from evaluation.teacher import Question, Reply
 
 ATTEMPTS = 7
 """At one question; with waits of 1, 2, 4, … seconds in between that is about a minute."""
 LONGEST_WAIT = 60.0
 """Seconds between two attempts, unless the server asks for more."""
-MOST_PATIENCE = 900.0
-"""Seconds that the server may ask to wait; beyond that it is better to come back."""
+LONG_WAIT = 5.0
+"""Seconds of waiting that are told of."""
 SHORTEST_SECRET = 8
 """Characters; shorter keys, such as "none" or "EMPTY", are placeholders, and words of many an answer."""
 _AGAIN = {408, 409, 425, 429}
@@ -35,10 +34,15 @@ class ChatTeacher:
         key: Sent as bearer token, "" for none; never told in a message or a reply, even if the server echoes it.
         concurrency: Questions under way at once.
         timeout: Seconds that one answer may take.
+        say: Told, in a line, of a long wait before a question is asked again.
     """
 
-    def __init__(self, url: str, model: str, key: str = "", concurrency: int = 8, timeout: float = 600.0):
+    def __init__(
+        self, url: str, model: str, key: str = "", concurrency: int = 8, timeout: float = 600.0,
+        say: Callable[[str], None] = lambda line: None,
+    ):  # fmt: skip
         self._url, self._model, self._concurrency, self._timeout = url.rstrip("/"), model, concurrency, timeout
+        self._say, self._waiting_until = say, 0.0
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         escaped = json.dumps(key)[1:-1]
         forms = {key, escaped, escaped.replace("/", r"\/"), urllib.parse.quote(key, safe="")}
@@ -110,8 +114,10 @@ class ChatTeacher:
                 last, pause = self._clean(f"{error}" or type(error).__name__), self._pause(attempt)
             if pause > MOST_PATIENCE:
                 raise UserError(self._told(f"{last} (it asks to wait {pause:.0f} seconds)"))
-            if attempt + 1 < ATTEMPTS and self._wait(pause, stop):
-                break
+            if attempt + 1 < ATTEMPTS:
+                self._tell_wait(last, pause)
+                if self._wait(pause, stop):
+                    break
         raise UserError(self._told(f"{last} (asked {attempt + 1} times)"))
 
     def _once(self, question: Question, temperature: float, max_tokens: int) -> Reply:
@@ -127,6 +133,13 @@ class ChatTeacher:
     def _pause(self, attempt: int, retry_after: str = "") -> float:
         """Seconds to wait: as the server says, else twice as long each time, a little by chance."""
         return seconds_of(retry_after) or min(LONGEST_WAIT, 2.0**attempt) * random.uniform(0.75, 1.25)
+
+    def _tell_wait(self, problem: str, seconds: float) -> None:
+        """Say how long is waited, where that is long; once for the questions that wait side by side."""
+        until = time.monotonic() + seconds
+        if seconds >= LONG_WAIT and until > self._waiting_until + LONG_WAIT:
+            self._waiting_until = until
+            self._say(self._clean(f"teacher   {problem.rstrip('.')}. Asking again in {seconds:.0f} s"))
 
     def _wait(self, seconds: float, stop: threading.Event) -> bool:
         """Wait, and return whether the others have stopped meanwhile."""
@@ -151,19 +164,3 @@ class ChatTeacher:
             return f"; it has {some_of([entry['id'] for entry in self._ask('/models')['data']])}"
         except (OSError, ValueError, LookupError, TypeError):
             return ""
-
-
-def seconds_of(retry_after: str) -> float:
-    """Return what a header Retry-After asks to wait, in seconds or until a date; 0 where it cannot be read.
-
-    >>> seconds_of("7"), seconds_of("Thu, 01 Jan 1970 00:00:00 GMT"), seconds_of("soon")
-    (7.0, 0.0, 0.0)
-    """
-    try:
-        return max(0.0, float(retry_after))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return 0.0

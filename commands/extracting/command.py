@@ -78,7 +78,9 @@ def _teacher(options: Namespace) -> Teacher:
     if options.embedded:
         return ArithmeticTeacher()
     if options.teacher_url:
-        return ChatTeacher(options.teacher_url, options.teacher, _key(options), options.concurrency, options.timeout)
+        return ChatTeacher(
+            options.teacher_url, options.teacher, _key(options), options.concurrency, options.timeout, say
+        )
     files = ModelFiles(options.model, options.revision, options.trust_remote_code, "--teacher")
     tokenizer = files.tokenizer()
     return EngineTeacher(engine_maker(options, files, tokenizer), tokenizer, files.positions())

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Fault(NamedTuple):
-    """An answer that is none: an HTTP error, or `reset`, `hang`, `break` (off), `garbage` instead of JSON."""
+    """An answer that is none: an HTTP error, or `reset`, `hang`, `drip`, `break` (off), `garbage` instead of JSON."""
 
     status: int = 0
     told: str = "no"
@@ -51,6 +51,11 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.close()
         elif fault.kind == "hang":
             time.sleep(1.5)
+        elif fault.kind == "drip":
+            self.send(200, b"", length=1000)
+            for _ in range(100):
+                self.wfile.write(b" ")
+                time.sleep(0.1)
         elif fault.kind == "break":
             self.send(200, b'{"choices": [', length=1000)
         elif fault.kind == "garbage":

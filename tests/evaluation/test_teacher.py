@@ -100,6 +100,14 @@ def test_an_answer_that_does_not_come_is_asked_for_again(waits):
         assert len(server.asked) == 2
 
 
+def test_an_answer_that_drips_has_an_end(waits):
+    """A byte each tenth of a second: no single wait is long."""
+    begin = time.perf_counter()
+    with serving(in_turn(Fault(kind="drip"), "fine")) as server:
+        assert asked(ChatTeacher(server.url, "m", timeout=0.5), "a")[0].text == "fine"
+        assert time.perf_counter() - begin < 5
+
+
 def test_the_server_says_how_long_to_wait(waits):
     later = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 100))
     faults = [Fault(429, headers=(("Retry-After", told),)) for told in ("7", later, "soon")]
@@ -108,6 +116,14 @@ def test_the_server_says_how_long_to_wait(waits):
     assert waits[0] == 7
     assert 95 < waits[1] <= 100
     assert 3 <= waits[2] <= 5
+
+
+def test_a_long_wait_is_told_once_for_all_that_wait(waits):
+    told, fault = [], Fault(429, f"slow down, {KEY}", (("Retry-After", "120"),))
+    with serving(lambda body, first=list("abcd"): fault if first and first.pop() else "fine") as server:
+        asked(ChatTeacher(server.url, "m", KEY, concurrency=4, say=told.append), *"abcd")
+    assert waits == [120.0] * 4
+    assert told == ["teacher   429 slow down, …. Asking again in 120 s"]
 
 
 def test_a_wait_of_hours_is_not_begun(waits):
