@@ -128,24 +128,39 @@ class Answering(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def asked(monkeypatch):
+def serve():
+    """Starts servers; returns the address of each."""
+    servers = []
+
+    def start(handler):
+        servers.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
+        servers[-1].daemon_threads = True
+        servers[-1].handle_error = lambda *_: None  # a client that has gone is no news here
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def asked(monkeypatch, serve):
     """What the doctor finds at an address, with a token or none."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    here = serve(Answering)
     monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", False)
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
 
-    def ask(token, address=f"http://127.0.0.1:{server.server_port}"):
+    def ask(token, address=here):
         monkeypatch.setattr(hub.constants, "ENDPOINT", address)
         monkeypatch.setattr(hub, "get_token", lambda: token)
         (finding,) = hub.hub()
         assert SECRET not in str(finding)
         return finding
 
-    yield ask
-    server.shutdown()
-    server.server_close()
+    return ask
 
 
 def test_who_is_logged_in(asked):
@@ -156,11 +171,45 @@ def test_who_is_logged_in(asked):
     assert asked("hf_another").state == "problem"
 
 
-def test_a_hub_that_does_not_answer_is_no_problem(asked, monkeypatch):
+def test_the_token_goes_to_no_other_host(asked, serve):
+    """A Hub that sends on to another server is told of, and not followed."""
+    brought = []
+
+    class Elsewhere(Answering):
+        def do_GET(self):
+            brought.append(self.headers.get("Authorization"))
+            super().do_GET()
+
+    elsewhere = serve(Elsewhere)
+
+    class Moved(Answering):
+        def do_GET(self):
+            self.send_response(302)
+            self.send_header("Location", f"{elsewhere}/api/whoami-v2")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    found = asked(SECRET, serve(Moved))
+    assert brought == []
+    assert found.state == "note"
+    assert "sends on to another address (302)" in found.found
+
+
+def test_a_hub_that_does_not_answer_is_no_problem(asked, serve, monkeypatch):
     assert asked(None, "http://127.0.0.1:9").state == "note"  # the port of discarding: nobody listens
-    monkeypatch.setattr(hub, "SECONDS", 0.1)
-    monkeypatch.setattr(hub, "_who", lambda token: time.sleep(5))
-    assert "cannot be reached within 0.1 s" in asked(None).found
+
+    class Dripping(Answering):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            for _ in range(50):
+                self.wfile.write(b" ")
+                time.sleep(0.1)
+
+    monkeypatch.setattr(hub, "SECONDS", 0.3)
+    begin = time.perf_counter()
+    assert "cannot be reached within 0.3 s" in asked(None, serve(Dripping)).found
+    assert time.perf_counter() - begin < 3
     monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", True)
     assert asked(None).found == "offline, as HF_HUB_OFFLINE asks"
 
