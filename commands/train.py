@@ -1,6 +1,5 @@
 """`cli.py train`: problems in, a trained model out, measured on held-out problems before and after."""
 
-import shutil
 import time
 from collections.abc import Sequence
 
@@ -18,7 +17,8 @@ from commands.processes import require_processes, require_strategy
 from commands.push import push_model
 from commands.terminal.console import say
 from commands.training.dry_run import dry_run
-from commands.training.guard import guarded
+from commands.training.final import save_final
+from commands.training.guard import Guard, guarded
 from commands.training.problems import Task, prepare
 from commands.training.readiness import check_ready
 from commands.training.results import report
@@ -69,13 +69,13 @@ def main(argv: Sequence[str]) -> None:
     keep_offenders(run.offenders)
     if trainer.accelerator.is_main_process:
         open_record(run, settings, task, asked)
-    with guarded(settings, trainer, run), recorded(run):
-        _train(settings, trainer, task, run)
+    with guarded(settings, trainer, run) as guard, recorded(run):
+        _train(settings, trainer, task, run, guard)
     if repository and trainer.accelerator.is_main_process:
         say(f"pushed    {push_model(run, run.final, repository)}")
 
 
-def _train(settings: Settings, trainer: RolloutTrainer, task: Task, run: RunFolder) -> None:
+def _train(settings: Settings, trainer: RolloutTrainer, task: Task, run: RunFolder, guard: Guard) -> None:
     """Measure, train, save, measure, report."""
     before = _measure(settings, trainer, task, "before")
     checkpoint, stop = settings.trainer.resume_from_checkpoint, Stop(trainer.accelerator)
@@ -93,13 +93,14 @@ def _train(settings: Settings, trainer: RolloutTrainer, task: Task, run: RunFold
         say(f"\nstopped at step {trainer.state.global_step}, saved {saved.name if saved else 'nowhere'}: {way_on}")
         raise
     seconds = earlier + time.perf_counter() - started
+    save_final(trainer, run)  # before anything else can go wrong
+    if guard.trained is not None and trainer.accelerator.is_main_process:
+        run.update(trained=guard.trained)
     if trainer.state.global_step < trainer.state.max_steps and trainer.accelerator.is_main_process:
         run.update(
             ended_early=f"after {trainer.state.global_step} of {trainer.state.max_steps} steps: no group with "
             "rewards that differ was found any more"
         )
-    trainer.save_model(str(run.final))  # before anything else can go wrong
-    shutil.rmtree(run.final / "ref", ignore_errors=True)  # what an adapter began as, for the KL term of this run alone
     after = _measure(settings, trainer, task, "after")
     if trainer.accelerator.is_main_process:
         report(run, task, seconds, before, after)

@@ -11,7 +11,7 @@ To add one: a function in a file of its own and a line in `REWARDS`, or, without
 from collections.abc import Callable
 
 from rewards._completions import text_of
-from rewards._named import named_reward, require_arguments
+from rewards._named import named_reward, require_arguments, reward_file
 from rewards._verdicts import Report
 from rewards._verifier import (
     Explanation,
@@ -46,6 +46,7 @@ def reward(name: str) -> Callable[..., list[float | None]]:
 __all__ = [
     "REWARDS",
     "reward",
+    "reward_file",
     "require_arguments",
     "text_of",
     "verify",

@@ -33,10 +33,10 @@ def named_reward(
             f"--reward_funcs takes names out of {', '.join(known)}, or FILE.py:FUNCTION; found "
             f"{name!r}.{did_you_mean(name, known)}"
         )
-    found = [path for path in (Path(file), ROOT / file) if path.is_file()]
-    if not found:
+    path = reward_file(name)
+    if path is None:
         raise UserError(f"--reward_funcs {name}: there is no file {file}. A reward of your own is FILE.py:FUNCTION.")
-    module = _module(found[0].resolve(), name)
+    module = _module(path, name)
     reward = getattr(module, function, None)
     if not callable(reward):
         near = did_you_mean(function, [name for name, value in vars(module).items() if callable(value)])
@@ -48,6 +48,13 @@ def named_reward(
             f"{file}:{function.lower()}."
         )
     return reward
+
+
+def reward_file(name: str) -> Path | None:
+    """Return the file of `FILE.py:NAME`, None where the name has none."""
+    file = name.rpartition(":")[0]
+    found = [path for path in (Path(file), ROOT / file) if file and path.is_file()]
+    return found[0].resolve() if found else None
 
 
 def require_arguments(name: str, reward: Callable[..., Any], given: Collection[str]) -> None:

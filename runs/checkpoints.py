@@ -6,36 +6,29 @@ alone does not tell the order either.
 """
 
 import json
-import os
-import zlib
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
+from runs.files import digest, sync
+
 MARK = "complete.json"
 """Written last into a checkpoint: its order, its files, and what the trainer says of it; one without it is torn."""
 
-_DIGESTED = 64 << 20  # bytes: the digest of a larger file would cost seconds at each save
-
 
 def write_mark(checkpoint: Path, folder: Path, **about: Any) -> None:
-    """Say that a checkpoint is complete: all files are on the disk when this returns.
+    """Say that a checkpoint is complete: all of it is on the disk when this returns.
 
     Args:
         checkpoint: With all of its files, anywhere.
         folder: Of the checkpoints that were saved before.
         about: What else the mark says.
     """
-    files = {}
-    for path in sorted(path for path in checkpoint.rglob("*") if path.is_file()):
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-        files[path.relative_to(checkpoint).as_posix()] = _seen(path)
+    files = sorted(path for path in checkpoint.rglob("*") if path.is_file())
+    listed = {path.relative_to(checkpoint).as_posix(): digest(path) for path in files}
     saved = 1 + max((_order(other)[0] for other in _all(folder)), default=0)
-    with (checkpoint / MARK).open("w", encoding="utf-8") as file:
-        json.dump({**about, "saved": saved, "files": files}, file)
-        file.flush()
-        os.fsync(file.fileno())
+    (checkpoint / MARK).write_text(json.dumps({**about, "saved": saved, "files": listed}), encoding="utf-8")
+    sync(checkpoint)
 
 
 def read_mark(checkpoint: Path) -> dict[str, Any]:
@@ -50,7 +43,7 @@ def read_mark(checkpoint: Path) -> dict[str, Any]:
 def damage(checkpoint: Path) -> str | None:
     """What is wrong with the files of a checkpoint; None where all are there as they were written.
 
-    Large files are known by their size only, and those of a version that listed no files not at all.
+    Those of a version that listed no files are taken as they are.
     """
     if not (checkpoint / MARK).is_file():
         return f"it has no {MARK}, which is written last"
@@ -59,7 +52,7 @@ def damage(checkpoint: Path) -> str | None:
         return f"{MARK} cannot be read"
     for name, was in (mark.get("files") or {}).items():
         try:
-            now = _seen(checkpoint / name)
+            now = digest(checkpoint / name)
         except OSError:
             return f"{name} is missing"
         if now["bytes"] != was["bytes"]:
@@ -111,8 +104,3 @@ def _order(checkpoint: Path) -> tuple[int, int]:
     """By the number of the save, 0 in a mark of a version that gave none; then by the step."""
     saved, step = read_mark(checkpoint).get("saved"), checkpoint.name.rpartition("-")[2]
     return (saved if isinstance(saved, int) else 0, int(step) if step.isdecimal() else 0)
-
-
-def _seen(path: Path) -> dict[str, int]:
-    size = path.stat().st_size
-    return {"bytes": size} | ({"crc32": zlib.crc32(path.read_bytes())} if size <= _DIGESTED else {})

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from runs.checkpoints import MARK, newest_whole
+from runs.files import sync
 
 try:
     import fcntl
@@ -64,7 +65,7 @@ class Folder:
             return False
 
     def read(self) -> dict[str, Any]:
-        """Return the record, `{}` where there is none."""
+        """Return the record, `{}` where there is none or it cannot be read."""
         try:
             run = json.loads(self.run.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -124,11 +125,12 @@ def finite(value: Any) -> Any:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file that is there in whole or not at all."""
+    """Write a file that is there in whole or not at all, also after a loss of power."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         part.write_text(text, encoding="utf-8")
+        sync(part)
         part.replace(path)
     finally:
         with contextlib.suppress(FileNotFoundError):

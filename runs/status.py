@@ -23,9 +23,14 @@ def status_kept(folder: Folder, at_end: Callable[[], object] = lambda: None) -> 
         status = "interrupted"
         raise
     finally:
-        folder.update(status=status, ended=now())
-        at_end()
-        folder.release()
+        try:
+            folder.update(status=status, ended=now())
+            at_end()
+        except OSError:  # a full disk, most likely: what ended the command is told, not this
+            if status == "finished":
+                raise
+        finally:
+            folder.release()
 
 
 def now() -> str:

@@ -65,6 +65,11 @@ class Checkpoint:
         """Save this process's rollouts."""
         torch.save(rollouts, _rollouts(self._making, self._accelerator.process_index))
 
+    def give_up(self) -> None:
+        """Remove what was written of it: a disk that is full has room again, for the record of the run."""
+        if self._accelerator.is_main_process:
+            shutil.rmtree(self._making, ignore_errors=True)
+
     def finish(self, state: Any, limit: int | None) -> None:
         """Put it in its place, and remove the oldest beyond a limit.
 

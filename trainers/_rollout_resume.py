@@ -66,6 +66,9 @@ class ResumableTrainer(GRPOTrainer):
             super()._save_checkpoint(model, trial)
             self._making.add(self._rollout_state())
             self._making.finish(self.state, self.args.save_total_limit)
+        except BaseException:
+            self._making.give_up()
+            raise
         finally:
             self._making = None
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import sys
 import textwrap
 import time
@@ -27,6 +28,13 @@ def unbroken() -> Iterator[None]:
         yield
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def leave_terminal() -> None:
+    """Write nowhere from now on what went to a terminal: it was closed, and each write to it would fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if stat.S_ISCHR(os.fstat(stream.fileno()).st_mode):  # isatty() is False by now
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def say(text: str = "") -> None:

@@ -23,7 +23,7 @@ SKIPPED = 20
 
 
 @contextmanager
-def guarded(settings: Settings, trainer: RolloutTrainer, run: RunFolder) -> Iterator[None]:
+def guarded(settings: Settings, trainer: RolloutTrainer, run: RunFolder) -> Iterator["Guard"]:
     """Watch over a run, and say at its end whether it has trained anything.
 
     Raises:
@@ -36,7 +36,7 @@ def guarded(settings: Settings, trainer: RolloutTrainer, run: RunFolder) -> Iter
     if minutes:
         trainer.add_callback(watchdog)
     try:
-        yield
+        yield guard
     finally:
         watchdog.stop()
     guard.conclude()
@@ -102,8 +102,6 @@ class Guard(TrainerCallback):
     def on_train_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         if self._start and state.global_step > self._first:
             self.trained = _differ(self._start, fingerprint(model))
-            if state.is_world_process_zero:
-                self.run.update(trained=self.trained)
 
     def conclude(self) -> None:
         """Say at the end of a run that it has trained nothing.

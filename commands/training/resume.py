@@ -5,12 +5,17 @@ from typing import Any
 
 import yaml
 from accelerate import PartialState
+from peft.utils import CONFIG_NAME as ADAPTER_CONFIG_NAME
+from transformers.utils import CONFIG_NAME, cached_file
+from transformers.utils.hub import extract_commit_hash
 
 from commands.arguments.print_config import config_yaml
 from commands.arguments.settings import Settings
 from commands.terminal.console import say
 from commands.training.problems import Task
+from rewards import reward_file
 from runs.checkpoints import newest_whole, read_mark
+from runs.files import digest
 from runs.folder import RunFolder
 from trainers import strategy_of, unlike
 
@@ -21,6 +26,9 @@ BESIDE = {
     "hub_strategy", "hub_private_repo", "disable_tqdm", "log_completions", "num_completions_to_print",
     "log_unique_prompts", "watchdog_minutes", "allow_truncated",
 }  # fmt: skip
+
+MODEL_FILES = {".safetensors", ".bin", ".json", ".jinja", ".model"}
+"""Endings of what a model's folder is read for: weights, configuration, tokenizer, chat template."""
 
 
 def checkpoint_of(run: RunFolder) -> Path | None:
@@ -48,11 +56,14 @@ def refusal(run: RunFolder, settings: Settings, task: Task, checkpoint: Path | N
     if settings.trainer.sync_ref_model and checkpoint:
         told = f"--sync_ref_model keeps a model that no checkpoint holds, so the run in {run.path} cannot go on."
         return f"{told} Give another --output_dir for a new run."
+    if settings.arguments.force:
+        return None
     try:
         differing = sorted(_differences(run, settings, task))
     except (OSError, yaml.YAMLError, AttributeError, TypeError):
-        return f"{run.config} cannot be read, so nobody knows what the run there was asked for. Mend it, {other}"
-    if not differing or settings.arguments.force:
+        told = f"{run.config} is missing or cannot be read, so nobody knows what the run there was asked for."
+        return f"{told} Mend it, give --force true to go on with the settings of now, {other}"
+    if not differing:
         return None
     return (
         f"--output_dir {run.path} holds a run that has not finished, with other settings: {'; '.join(differing)}. "
@@ -73,7 +84,44 @@ def _differences(run: RunFolder, settings: Settings, task: Task) -> list[str]:
     for name in ("fingerprint", "problems"):
         if name in data and data[name] != task.description[name]:
             found.append(f"the data's {name} was {str(data[name])[:12]}, now {str(task.description[name])[:12]}")
+    known, there = run.read().get("files") or {}, files_of(settings)
+    found += [f"{name} is not what it was" for name in known if known[name] != there.get(name)]
     return found
+
+
+def files_of(settings: Settings) -> dict[str, str]:
+    """The files that a run is made of besides its data, each with a digest: the model's and its own rewards'.
+
+    A model of the Hub is known by its commit.
+    """
+    model, adapter = ("model", settings.model_name), ("adapter", settings.arguments.adapter)
+    found: dict[str, str] = {}
+    for role, name in (model, adapter):
+        if name and Path(name).is_dir():
+            files = sorted(path for path in Path(name).iterdir() if path.suffix in MODEL_FILES)
+            found |= {f"{path.name} of the {role}": _digest(path) for path in files}
+        elif name and (commit := _commit(name, settings.model.model_revision if role == "model" else None)):
+            found[f"the {role}'s commit"] = commit
+    for name in settings.arguments.reward_funcs:
+        if path := reward_file(name):
+            found[name.rpartition(":")[0]] = _digest(path)
+    return found
+
+
+def _commit(name: str, revision: str | None) -> str | None:
+    """Of a model or an adapter of the Hub, as it lies in the cache."""
+    for file in (CONFIG_NAME, ADAPTER_CONFIG_NAME):
+        path = cached_file(
+            name, file, revision=revision, local_files_only=True, _raise_exceptions_for_missing_entries=False
+        )
+        if path:
+            return extract_commit_hash(path, None)
+    return None
+
+
+def _digest(path: Path) -> str:
+    seen = digest(path)
+    return f"{seen['bytes']} bytes, crc32 {seen['crc32']:08x}"
 
 
 def _settings(config: str) -> dict[str, Any]:

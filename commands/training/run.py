@@ -17,7 +17,7 @@ from commands.cards.page import write_card
 from commands.hub import hub_id
 from commands.terminal.console import say
 from commands.training.problems import Task
-from commands.training.resume import checkpoint_of, refusal
+from commands.training.resume import checkpoint_of, files_of, refusal
 from data import build_prompts
 from errors import UserError
 from runs.checkpoints import saved_checkpoints
@@ -25,6 +25,9 @@ from runs.environment import describe
 from runs.folder import FolderTakenError, RunFolder, write_whole
 from runs.status import now, status_kept
 from trainers import METHODS
+
+UNFINISHED = ("running", "interrupted", "failed")
+"""What `run.json` says of a run that can go on."""
 
 
 def choose_folder(settings: Settings) -> RunFolder:
@@ -81,17 +84,21 @@ def _claim(run: RunFolder, settings: Settings, task: Task) -> tuple[str | None, 
     checkpoint = settings.trainer.resume_from_checkpoint
     goes_on = checkpoint is not None and run.checkpoints.resolve() in Path(checkpoint).resolve().parents
     new = "Name a new folder, or leave --output_dir out for one below outputs/."
-    if run.run.exists():
-        if not goes_on and run.read().get("status") not in ("running", "interrupted", "failed"):
-            told = f"--output_dir {run.path} holds the results of a finished run, which another would overwrite. {new}"
-            return told, None
-        if not goes_on and settings.arguments.resume == "never":
-            told = (
-                f"--output_dir {run.path} holds a run that has not finished. Leave --resume never out to go on, or n"
-            )
-            return told + new[1:], None
-        if not goes_on and checkpoint is not None:
-            return f"--resume {checkpoint} is no checkpoint of the run in {run.path}. {new}", None
+    status, saved = run.read().get("status"), saved_checkpoints(run.checkpoints)
+    if not goes_on and status and status not in UNFINISHED:
+        told = f"--output_dir {run.path} holds the results of a finished run, which another would overwrite. {new}"
+        return told, None
+    if not goes_on and not status and run.final.exists():
+        told = (
+            f"--output_dir {run.path} holds a trained model without a readable run.json, so nobody knows whether its"
+        )
+        return f"{told} run has finished. {new}", None
+    holds_a_run = run.run.exists() or saved
+    if holds_a_run and not goes_on and settings.arguments.resume == "never":
+        told = f"--output_dir {run.path} holds a run that has not finished. Leave --resume never out to go on, or n"
+        return told + new[1:], None
+    if holds_a_run and not goes_on and checkpoint is not None:
+        return f"--resume {checkpoint} is no checkpoint of the run in {run.path}. {new}", None
     try:
         run.claim()
     except FolderTakenError:
@@ -101,8 +108,10 @@ def _claim(run: RunFolder, settings: Settings, task: Task) -> tuple[str | None, 
     except OSError as error:
         told = f"--output_dir {run.path} must be a folder that can be written: {error.strerror}. Name another."
         return told, None
-    if not run.config.exists() or not (run.run.exists() or saved_checkpoints(run.checkpoints)):
+    if not holds_a_run:
         return None, checkpoint
+    if not status:
+        say(f"resume    {run.run} is missing or cannot be read, and is written anew")
     found = Path(checkpoint) if checkpoint else checkpoint_of(run)
     refused = refusal(run, settings, task, found)
     if refused:
@@ -125,6 +134,7 @@ def open_record(run: RunFolder, settings: Settings, task: Task, argv: Sequence[s
         base=_base(settings),
         adapter=settings.arguments.adapter,
         data=task.description,
+        files=files_of(settings),
         prompt=_prompt(settings, task),
         rewards=_rewards(settings),
         seed=settings.trainer.seed,

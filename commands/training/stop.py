@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the step is finished and a checkpoint saved, from which the same command goes on."""
+"""Ctrl-C, SIGTERM and a closed terminal: the step is finished and saved, and the same command goes on from it."""
 
 import signal
 from collections.abc import Iterator
@@ -10,9 +10,10 @@ from accelerate import Accelerator
 from transformers import TrainerCallback
 from typing_extensions import override
 
-from commands.terminal.console import say
+from commands.terminal.console import leave_terminal, say
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+HANG_UP = getattr(signal, "SIGHUP", None)  # not on Windows
+SIGNALS = (signal.SIGINT, signal.SIGTERM, *([HANG_UP] if HANG_UP else []))
 
 
 class Stop(TrainerCallback):
@@ -40,7 +41,8 @@ class Stop(TrainerCallback):
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Take the signals; a second Ctrl-C is KeyboardInterrupt, as without."""
-        before = {number: signal.signal(number, self._take) for number in SIGNALS}
+        ignored = {HANG_UP} if HANG_UP and signal.getsignal(HANG_UP) == signal.SIG_IGN else set()  # by nohup
+        before = {number: signal.signal(number, self._take) for number in SIGNALS if number not in ignored}
         try:
             yield
         finally:
@@ -50,6 +52,8 @@ class Stop(TrainerCallback):
     def _take(self, number: int, frame: Any) -> None:
         if self._met and number == signal.SIGINT:
             raise KeyboardInterrupt
+        if number == HANG_UP:
+            leave_terminal()
         if not self._met and self._accelerator.is_main_process:
             say("\nstopping: this step is finished and a checkpoint saved. Ctrl-C once more leaves at once")
         self._met = True

@@ -1,21 +1,28 @@
 """Stopped by whatever, a run goes on with the same command, and ends as if it had not been stopped."""
 
+import contextlib
 import json
 import os
+import pty
 import random
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 import commands.train
+import embedded
+from commands.arguments import parse
+from commands.training.resume import files_of
 from errors import UserError
 from runs.folder import RunFolder
 from runs.records import read_completions, read_jsonl
@@ -94,6 +101,32 @@ def test_a_signal_saves_and_the_same_command_goes_on(number, straight, tmp_path)
     assert (record["status"], record["started"]) == ("finished", begun)
 
 
+def test_a_closed_terminal_saves_and_the_same_command_goes_on(straight, tmp_path):
+    """As when an ssh session breaks: SIGHUP, and every write to the terminal fails."""
+    folder = tmp_path / "run"
+    pid, terminal = pty.fork()
+    if pid == 0:
+        command = [sys.executable, str(ROOT / "cli.py"), "train", *RUN, "--output_dir", str(folder)]
+        os.execve(sys.executable, command, {**os.environ, "HF_HUB_OFFLINE": "1"})
+    threading.Thread(target=drained, args=(terminal,), daemon=True).start()
+    deadline = time.monotonic() + 300
+    while len(read_jsonl(RunFolder(folder).metrics)) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert (os.waitstatus_to_exitcode(status), RunFolder(folder).read()["status"]) == (130, "interrupted")
+    assert int(RunFolder(folder).last_checkpoint().name.split("-")[1]) >= 2
+    commands.train.main([*RUN, "--output_dir", str(folder)])
+    same_end(folder, straight)
+
+
+def drained(terminal):
+    with contextlib.suppress(OSError):
+        while os.read(terminal, 1 << 16):
+            pass
+
+
 def test_a_second_ctrl_c_leaves_at_once(tmp_path):
     process = begin(tmp_path / "run", "--per_device_train_batch_size", "512", "--max_problems", "200")
     deadline = time.monotonic() + 300
@@ -154,6 +187,7 @@ def stopped(path):
     run = RunFolder(path)
     commands.train.main([*RUN, *SAVING, "--max_steps", "2", "--output_dir", str(path)])
     run.update(status="interrupted")
+    shutil.rmtree(run.final)
     return {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
 
@@ -252,6 +286,83 @@ def test_a_lost_record_and_a_spoilt_one_do_not_lose_the_run(tmp_path, capsys):
     run.config.write_text("a: [1,")
     with pytest.raises(UserError, match="cannot be read"):
         commands.train.main(again)
+
+
+def test_a_run_whose_settings_are_lost_is_not_begun_again(tmp_path, capsys):
+    before = stopped(tmp_path / "run")
+    config = RunFolder(tmp_path / "run").config
+    config.unlink()
+    again = [*RUN, *SAVING, "--max_steps", "2", "--output_dir", str(tmp_path / "run")]
+    with pytest.raises(UserError, match=r"config\.yaml is missing or cannot be read, so nobody knows .* --force true"):
+        commands.train.main(again)
+    left = {file: file.read_bytes() for file in (tmp_path / "run").rglob("*") if file.is_file()}
+    assert left == {file: text for file, text in before.items() if file != config}
+    capsys.readouterr()
+    commands.train.main([*again, "--force", "true"])
+    assert "goes on after step 2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"status": "fini'])
+def test_a_record_that_cannot_be_read_is_of_no_finished_run(text, tmp_path, capsys):
+    stopped(tmp_path / "run")
+    run = RunFolder(tmp_path / "run")
+    run.run.write_text(text)
+    again = [*RUN, *SAVING, "--max_steps", "2", "--output_dir", str(run.path)]
+    with pytest.raises(UserError, match="holds a run that has not finished"):
+        commands.train.main([*again, "--resume", "never"])
+    capsys.readouterr()
+    commands.train.main(again)
+    told = capsys.readouterr().out
+    assert "run.json is missing or cannot be read, and is written anew" in told
+    assert "goes on after step 2" in told
+    assert run.read()["status"] == "finished"
+    run.run.write_text(text)  # with the trained model beside it
+    with pytest.raises(UserError, match=r"holds a trained model without a readable run\.json"):
+        commands.train.main(again)
+
+
+def test_a_reward_file_or_weights_that_changed_are_refused_by_name(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    reward, model = tmp_path / "mine.py", tmp_path / "model"
+    shutil.copytree(embedded.MODEL, model)
+    code = "def f(completions, **kwargs):\n    return [float(len(c[0]['content'])) for c in completions]\n"
+    reward.write_text(code)
+    asked = [
+        *RUN, *SAVING, "--max_steps", "1", "--output_dir", "run", "--model_name_or_path", "model",
+        "--reward_funcs", "mine.py:f",
+    ]  # fmt: skip
+    commands.train.main(asked)
+    run = RunFolder("run")
+    run.update(status="failed")
+    shutil.rmtree(run.final)
+    kept = run.run.read_bytes()
+    reward.write_text(code.replace("len", "1 + len"))
+    with pytest.raises(UserError, match=r"other settings: mine\.py is not what it was\. .* --force true"):
+        commands.train.main(asked)
+    reward.write_text(code)
+    weights = model / "model.safetensors"
+    changed = load_file(weights)
+    changed[min(changed)][0] += 1e-3
+    save_file(changed, weights, {"format": "pt"})
+    with pytest.raises(UserError, match=r"other settings: model\.safetensors of the model is not what it was\."):
+        commands.train.main(asked)
+    assert run.run.read_bytes() == kept
+    commands.train.main([*asked, "--force", "true"])
+    assert "goes on after step 1" in capsys.readouterr().out
+
+
+def test_a_model_of_the_hub_is_known_by_its_commit(tmp_path, monkeypatch):
+    """As it lies in the cache, of which no file need be read."""
+    cache = tmp_path / "models--me--small"
+    snapshot = cache / "snapshots" / ("a" * 40)
+    snapshot.mkdir(parents=True)
+    (cache / "refs").mkdir()
+    (cache / "refs" / "main").write_text("a" * 40)
+    (snapshot / "config.json").write_text("{}")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("transformers.utils.hub.constants.HF_HUB_CACHE", str(tmp_path))
+    settings = parse([*RUN, "--model_name_or_path", "me/small"])
+    assert files_of(settings) == {"the model's commit": "a" * 40}
 
 
 def test_what_a_checkpoint_cannot_bring_back_is_refused(tmp_path):
