@@ -13,7 +13,7 @@ from typing import Any
 from runs.files import digest, sync
 
 MARK = "complete.json"
-"""Written last into a checkpoint: its order, its files, and what the trainer says of it; one without it is torn."""
+"""Written last into a checkpoint: its order, its files, and what the trainer says of it; one without it is damaged."""
 
 
 def write_mark(checkpoint: Path, folder: Path, **about: Any) -> None:
@@ -63,9 +63,8 @@ def damage(checkpoint: Path) -> str | None:
 
 
 def saved_checkpoints(folder: Path) -> list[Path]:
-    """All that were finished, damaged or not, the one saved last at the end; behind it those of an unreadable mark."""
-    marked = [path for path in _all(folder) if (path / MARK).is_file()]
-    return sorted(marked, key=lambda path: (not read_mark(path), _order(path)))
+    """All of them, damaged or not, the one saved last at the end; behind it those without a mark that can be read."""
+    return sorted(_all(folder), key=lambda path: (not read_mark(path), _order(path)))
 
 
 def newest_whole(folder: Path) -> tuple[Path | None, dict[Path, str]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
-from runs.checkpoints import MARK, newest_whole
+from runs.checkpoints import newest_whole
 from runs.files import sync
 
 try:
@@ -110,9 +110,8 @@ class RunFolder(Folder):
         return newest_whole(self.checkpoints)[1]
 
     def torn_checkpoints(self) -> list[Path]:
-        """Those that were begun and not finished."""
-        begun = [path for path in self.checkpoints.glob("checkpoint-*[0-9]") if not (path / MARK).exists()]
-        return [*sorted(begun), *sorted(self.checkpoints.glob(".partial/checkpoint-*"))]
+        """Those that were being saved when the run was killed."""
+        return sorted(self.checkpoints.glob(".partial/checkpoint-*"))
 
 
 def finite(value: Any) -> Any:

@@ -34,7 +34,7 @@ MODEL_FILES = {".safetensors", ".bin", ".json", ".jinja", ".model"}
 def checkpoint_of(run: RunFolder) -> Path | None:
     """The newest whole checkpoint; says which are torn or damaged."""
     for path in run.torn_checkpoints():
-        say(f"resume    {path.name} was not finished, and is passed over")
+        say(f"resume    {path.name} was being saved when the run ended, and is passed over")
     whole, damaged = newest_whole(run.checkpoints)
     for path, wrong in damaged.items():
         say(f"resume    {path.name} is damaged, and is passed over: {wrong}")
@@ -46,7 +46,7 @@ def refusal(run: RunFolder, settings: Settings, task: Task, checkpoint: Path | N
     other = "or give another --output_dir for a new run."
     damaged = {} if checkpoint else run.damaged_checkpoints()
     for path, wrong in damaged.items():
-        told = f"no checkpoint of the run in {run.path} is whole: {wrong} in {path.name}."
+        told = f"no checkpoint of the run in {run.path} is whole ({path.name}: {wrong})."
         return f"{told} Copy it anew from where it came, {other}"
     mark = read_mark(checkpoint) if checkpoint else {}
     differs = unlike(mark, PartialState().num_processes, strategy_of(settings.trainer))

@@ -252,7 +252,7 @@ def test_a_run_whose_checkpoints_are_all_damaged_is_refused(tmp_path):
         (run.checkpoints / f"checkpoint-{step}" / "scheduler.pt").write_bytes(b"")
     before = {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()}
     with pytest.raises(
-        UserError, match=r"no checkpoint of the run in .* is whole: scheduler\.pt has 0 bytes in place"
+        UserError, match=r"no checkpoint of the run in .* is whole \(checkpoint-2: scheduler\.pt has 0 bytes in"
     ):
         commands.train.main([*RUN, *SAVING, "--max_steps", "2", "--output_dir", str(run.path)])
     assert {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()} == before

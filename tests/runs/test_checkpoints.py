@@ -6,7 +6,9 @@ import shutil
 
 import pytest
 
+from runs import files
 from runs.checkpoints import MARK, damage, newest_whole, remove_oldest, saved_checkpoints, write_mark
+from runs.files import digest
 from runs.folder import RunFolder
 
 
@@ -84,8 +86,21 @@ def test_a_damaged_one_is_passed_over_and_told(spoil, told, tmp_path):
     spoil(spoilt / "optimizer.pt")
     assert damage(spoilt) == told
     assert run.last_checkpoint() == before
-    assert run.damaged_checkpoints() == ({spoilt: told} if (spoilt / MARK).exists() else {})
-    assert run.torn_checkpoints() == ([] if (spoilt / MARK).exists() else [spoilt])
+    assert run.damaged_checkpoints() == {spoilt: told}
+
+
+def test_of_a_large_file_pieces_from_its_beginning_to_its_end_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_WHOLE", 64)
+    monkeypatch.setattr(files, "_PIECE", 4)
+    file = tmp_path / "weights"
+    file.write_bytes(bytes(1000))
+    whole = digest(file)
+    assert whole["bytes"] == 1000
+    for place in (0, 999):
+        file.write_bytes(bytes(place) + b"x" + bytes(999 - place))
+        assert digest(file) != whole
+    file.write_bytes(b"x" * 1000)
+    assert digest(file) != whole
 
 
 def test_what_is_added_later_does_no_harm(tmp_path):

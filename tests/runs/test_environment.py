@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from runs.environment import commit, describe, without_secrets
+from runs.environment import commit, describe, shown_command
 
 SECRET = "hf_thisIsASecretThatMustNotBeWritten"
 
@@ -31,7 +31,7 @@ def test_a_secret_is_left_out_of_the_command(argv):
 
 def test_what_only_sounds_like_a_secret_stays():
     argv = ["--token_norm", "group", "--max_tokens=4", "--hub_token", "--seed", "1"]
-    assert without_secrets(argv) == argv
+    assert shown_command(argv) == argv
 
 
 def test_the_environment_is_not_written(monkeypatch):
