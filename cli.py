@@ -18,6 +18,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 sys.path.insert(0, str(Path(__file__).parent))
 
 from errors import did_you_mean, told, without_debug
+from outgoing import clean, guard_python, put
 
 COMMANDS = {
     "train": "teach a model by group-relative RL; --method says how",
@@ -41,15 +42,16 @@ def main(argv: list[str]) -> int:
         argv = [*argv[1:], "--help"]
     name = argv[0] if argv else ""
     if name in ("-V", "--version", "version"):
-        sys.stdout.write(_version())
+        put(_version())
         return 0
     if name not in COMMANDS:
         listing = "\n".join(f"  {command:<11} {text}" for command, text in COMMANDS.items())
         asked = name in ("-h", "--help", "help")
         problem = "" if asked or not argv else f"{name!r} is not a command.{did_you_mean(name, COMMANDS)}\n\n"
-        (sys.stdout if asked else sys.stderr).write(
+        put(
             f"{problem}usage: python cli.py COMMAND [options], or accelerate launch cli.py COMMAND [options]\n\n"
-            f"{listing}\n\n`python cli.py COMMAND --help` explains one; `python cli.py --version` names versions.\n"
+            f"{listing}\n\n`python cli.py COMMAND --help` explains one; `python cli.py --version` names versions.\n",
+            sys.stdout if asked else sys.stderr,
         )
         return 0 if asked else 2
     _quiet_libraries()
@@ -63,9 +65,9 @@ def main(argv: list[str]) -> int:
         if code == 2 and os.environ.get("LOCAL_RANK", "0") != "0":
             time.sleep(60)  # what all have met, the first one tells, whose end is the end of this one
         if code != 130 or os.environ.get("LOCAL_RANK", "0") == "0":
-            told_first, indent, to_copy = paragraph.partition("\n    ")  # a command is copied, so never wrapped
-            wrapped = textwrap.fill(f"error: {told_first}", 100, break_on_hyphens=False)
-            sys.stderr.write(f"\n{wrapped}{indent}{to_copy}\n")
+            told_first, indent, to_copy = clean(paragraph).partition("\n    ")  # a command is copied, so never wrapped
+            wrapped = textwrap.fill(f"error: {told_first}", 100, break_on_hyphens=False, break_long_words=False)
+            put(f"\n{wrapped}{indent}{to_copy}\n", sys.stderr)
         return code
     return 0
 
@@ -85,9 +87,9 @@ def _version() -> str:
 
 def _quiet_libraries() -> None:
     """Warnings meant for the developers of other libraries are kept from the user; ours are one line."""
+    guard_python()
     for category in (DeprecationWarning, FutureWarning):
         warnings.simplefilter("ignore", category)
-    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     if os.environ.get("RANK", "0") != "0":  # what all processes would say, the first one says
         warnings.simplefilter("ignore")
         os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")

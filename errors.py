@@ -1,10 +1,27 @@
 """What a user can mend, and how it is told: one paragraph with the rule, what was met, and the way out."""
 
 import difflib
+import errno
+import os
+import pickle
+import re
+import stat
 import tempfile
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
+
+from outgoing import traceback_of, without_secrets
+
+KEPT = 10
+"""Tracebacks of defects that stay on disk."""
+# What safetensors (Rust) and torch (C++) say in place of an OSError.
+_FULL = re.compile(r"No space left on device|Disk quota exceeded|PytorchStreamWriter failed|unexpected pos \d+ vs \d+")
+_BROKEN = re.compile(r"Weights only load failed|PytorchStreamReader failed|Error while deserializing header")
+_ADVICE = re.compile(r"weights_only|safe_globals|Do it only if you got the file")
+_PATH_NAMES = ("path", "file", "filename", "f", "checkpoint_file", "folder", "save_directory", "output_dir")
+"""Of arguments that hold what is read or written, in this project, torch, safetensors and transformers."""
 
 
 class UserError(Exception):
@@ -56,24 +73,100 @@ def some_of(names: Iterable[object], limit: int = 12) -> str:
 
 
 def told(error: BaseException) -> tuple[int, str]:
-    """Return the exit code of what ended a command, and the paragraph that is told of it."""
+    """Return the exit code of what ended a command, and the paragraph that is told of it, without secrets."""
     if isinstance(error, UserError):
-        return error.exit_code, str(error)
+        return error.exit_code, _harmless(str(error))
     if isinstance(error, KeyboardInterrupt):
         return 130, "interrupted."
-    first = (str(error).strip().splitlines() or [""])[0]
+    first = (_harmless(str(error)).strip().splitlines() or [""])[0].rstrip(".")
+    chain = list(_chain(error))
     if type(error).__name__ == "OutOfMemoryError":  # torch's, which not every command imports
         return 2, (
-            f"the device has too little memory: {first} Lower --per_device_train_batch_size (accumulation makes up "
+            f"the device has too little memory: {first}. Lower --per_device_train_batch_size (accumulation makes up "
             "for it) or --max_completion_length, keep --gradient_checkpointing, or train with --use_peft; train "
             "--dry-run estimates what is needed."
         )
-    with tempfile.NamedTemporaryFile("w", prefix="traceback-", suffix=".txt", delete=False, encoding="utf-8") as file:
-        file.write("".join(traceback.format_exception(error)))
+    full = next((met for met in chain if _is_full_disk(met)), None)
+    if full is not None:
+        return 2, (
+            f"{_path_of(full, error) or 'a file'} could not be written: the disk is full, or your share of it is used "
+            f"up ({type(error).__name__}: {first}). Free some space there; the same command then goes on from what "
+            "was saved whole (train: with --output_dir and the run's folder)."
+        )
+    broken = next((met for met in chain if _is_broken_weights(met)), None)
+    if broken is not None:
+        return 2, (
+            f"{_path_of(broken, error) or 'a file'} cannot be read as weights: it is broken, or no checkpoint "
+            f"({type(error).__name__}{f': {first}' if first else ''}). Copy it here anew, or remove it."
+        )
+    kept = _keep(_harmless(traceback_of(error)))
+    where = (
+        f"Where it happened is in {kept}; --debug shows it at once." if kept else "--debug shows where it happened."
+    )
     return 1, (
         f"{type(error).__name__}{f': {first}' if first else ''}{_place(error)}. This is a defect of the toolkit, not "
-        f"of your settings. Where it happened is in {file.name}; --debug shows it at once."
+        f"of your settings. {where}"
     )
+
+
+def _harmless(text: str) -> str:
+    """Text of an error without secrets, and without torch's advice to run code that a broken file may hold."""
+    sentences = re.split(r"(?<=\.)(?= )|(?=\n)", without_secrets(text))
+    return "".join(part for part in sentences if not (_ADVICE.search(part) and part.endswith(".")))
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and those that led to it."""
+    met: set[int] = set()
+    while error is not None and id(error) not in met:
+        met.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _is_full_disk(error: BaseException) -> bool:
+    number = error.errno if isinstance(error, OSError) else None
+    return number in (errno.ENOSPC, errno.EDQUOT) or bool(_FULL.search(str(error)))
+
+
+def _is_broken_weights(error: BaseException) -> bool:
+    if isinstance(error, EOFError | pickle.UnpicklingError):  # of an empty file torch says no more than that
+        frames = traceback.extract_tb(error.__traceback__)
+        return bool(frames) and "torch" in Path(frames[-1].filename).parts
+    return bool(_BROKEN.search(str(error)))
+
+
+def _path_of(*errors: BaseException) -> str | None:
+    """The file or folder that an error is about: as it says, else by the innermost call that has one that is there."""
+    for error in errors:
+        if isinstance(error, OSError) and error.filename:
+            return str(error.filename)
+        for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
+            for name in _PATH_NAMES:
+                value = frame.f_locals.get(name)
+                value = getattr(value, "name", value) if not isinstance(value, os.PathLike) else os.fspath(value)
+                if isinstance(value, str) and value and os.path.exists(value):
+                    return value
+    return None
+
+
+def _keep(text: str) -> Path | None:
+    """Write a traceback beside the newest of this user, which nobody else may read; None where it cannot be."""
+    try:
+        folder = Path(tempfile.gettempdir(), f"group-relative-math-{os.getuid()}")
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+            return None  # another's folder or link: the place is open to all
+        for old in sorted(folder.glob("traceback-*.txt"))[: 1 - KEPT]:
+            old.unlink(missing_ok=True)
+        now = datetime.now().strftime("%Y%m%d-%H%M%S-%f")
+        descriptor, name = tempfile.mkstemp(".txt", f"traceback-{now}-", folder)
+        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+        return Path(name)
+    except OSError:
+        return None
 
 
 def _place(error: BaseException) -> str:

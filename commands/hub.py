@@ -11,7 +11,7 @@ from huggingface_hub.errors import HfHubHTTPError
 
 from commands.terminal.console import say
 from errors import PushError, UserError
-from runs.environment import TOKEN
+from outgoing import without_secrets
 
 Kind = Literal["model", "dataset"]
 Content = Path | bytes
@@ -130,5 +130,5 @@ def _cause(error: BaseException) -> BaseException:
 
 def _told(error: BaseException) -> str:
     error = _cause(error)
-    first = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-    return TOKEN.sub("…", first).rstrip(".") + "."
+    first = next(iter(without_secrets(str(error)).strip().splitlines()), "") or type(error).__name__
+    return first.rstrip(".") + "."

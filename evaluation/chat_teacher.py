@@ -1,17 +1,16 @@
 """A teacher behind an endpoint that speaks the chat-completions protocol of OpenAI, several questions at once."""
 
-import json
 import queue
 import random
 import threading
 import time
-import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from errors import UserError, some_of
 from evaluation._http import MOST_PATIENCE, RefusedError, ask_json, seconds_of
 from evaluation.teacher import Question, Reply
+from outgoing import hide
 
 ATTEMPTS = 7
 """At one question; with waits of 1, 2, 4, … seconds in between that is about a minute."""
@@ -19,8 +18,6 @@ LONGEST_WAIT = 60.0
 """Seconds between two attempts, unless the server asks for more."""
 LONG_WAIT = 5.0
 """Seconds of waiting that are told of."""
-SHORTEST_SECRET = 8
-"""Characters; shorter keys, such as "none" or "EMPTY", are placeholders, and words of many an answer."""
 _AGAIN = {408, 409, 425, 429}
 _THIS_QUESTION = {400, 413, 422}  # too long, or against the endpoint's policy: others may do
 
@@ -44,9 +41,7 @@ class ChatTeacher:
         self._url, self._model, self._concurrency, self._timeout = url.rstrip("/"), model, concurrency, timeout
         self._say, self._waiting_until = say, 0.0
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
-        escaped = json.dumps(key)[1:-1]
-        forms = {key, escaped, escaped.replace("/", r"\/"), urllib.parse.quote(key, safe="")}
-        self._secrets = sorted(forms, key=len, reverse=True) if len(key) >= SHORTEST_SECRET else []
+        self._key = key
         self._limit_name = "max_tokens"
 
     def check(self, temperature: float, max_tokens: int) -> None:
@@ -146,9 +141,7 @@ class ChatTeacher:
         return stop.wait(seconds)
 
     def _clean(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "…")
-        return text
+        return hide(text, [self._key])
 
     def _told(self, problem: str) -> str:
         way_out = "Mend that, and give the same command again: replies on record are not asked for again."

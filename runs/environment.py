@@ -10,10 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from outgoing import without_secrets
+
 PACKAGES = ("trl", "transformers", "torch", "accelerate", "datasets", "peft", "math-verify", "bitsandbytes", "vllm")
-TOKEN = re.compile(
-    r"\b(?:hf_|sk-)[\w-]{8,}|(?<=token)['\"]?\s*[:=]\s*['\"]?[^'\",}\s]+|(?<=api_key)['\"]?\s*[:=]\s*['\"]?[^'\",}\s]+"
-)
 
 
 def describe(argv: Sequence[str], *, processes: int) -> dict[str, Any]:
@@ -24,17 +23,17 @@ def describe(argv: Sequence[str], *, processes: int) -> dict[str, Any]:
         processes: How many take part.
     """
     return {
-        "command": shlex.join(without_secrets(argv)),
+        "command": shlex.join(shown_command(argv)),
         "commit": commit(Path(__file__).parents[1]),
         "versions": {"python": platform.python_version()} | {n: v for n in PACKAGES if (v := _version(n))},
         "hardware": hardware(processes),
     }
 
 
-def without_secrets(argv: Sequence[str]) -> list[str]:
-    """Replace the values of options such as --hub_token.
+def shown_command(argv: Sequence[str]) -> list[str]:
+    """Put `…` in place of the values of options such as --hub_token, and of secrets in other words.
 
-    >>> without_secrets(["train", "--hub_token", "hf_abcdefghijk", "--api_key=x", "--seed", "1"])
+    >>> shown_command(["train", "--hub_token", "hf_abcdefghijk", "--api_key=x", "--seed", "1"])
     ['train', '--hub_token', '…', '--api_key=…', '--seed', '1']
     """
     hidden: list[str] = []
@@ -46,7 +45,7 @@ def without_secrets(argv: Sequence[str]) -> list[str]:
         elif equals and _takes_secret(option):
             hidden.append(f"{option}=…")
         else:
-            hidden.append(TOKEN.sub("…", part))
+            hidden.append(without_secrets(part))
     return hidden
 
 

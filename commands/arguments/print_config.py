@@ -1,6 +1,5 @@
 """The settings of a run as a recipe, each with where it came from."""
 
-import re
 from enum import Enum
 from importlib.metadata import version
 from typing import Any
@@ -9,10 +8,10 @@ import yaml
 
 from commands.arguments.groups import GROUPS, group_of
 from commands.arguments.settings import Settings
+from outgoing import without_secrets
 
 # A run's own folder: another run must not write there or start from there.
 OF_ONE_RUN = ("output_dir", "resume_from_checkpoint")
-_SECRET = re.compile(r"\btoken['\"]?\s*:|api_key|\bhf_\w{8,}")
 _COLUMN = 48  # where comments begin
 
 
@@ -47,7 +46,7 @@ def _line(settings: Settings, name: str) -> str:
     if name == "model_name_or_path" and settings.embedded:
         return f"{'# ' + name + ': embedded/model':<{_COLUMN}}  # where no model is named"
     line = _yaml(name, value)
-    if _SECRET.search(line):
+    if without_secrets(line) != line:
         return f"{'# ' + name + ':':<{_COLUMN}}  # {source}; not written, it holds a secret"
     derived = source == "derived" and name != "per_device_train_batch_size"
     live = not derived and source not in ("TRL", "this machine") and not (value is None and source == "default")
