@@ -60,7 +60,7 @@ def refusal(run: RunFolder, settings: Settings, task: Task, checkpoint: Path | N
         return None
     try:
         differing = sorted(_differences(run, settings, task))
-    except (OSError, yaml.YAMLError, AttributeError, TypeError):
+    except (OSError, ValueError, yaml.YAMLError, AttributeError, TypeError):
         told = f"{run.config} is missing or cannot be read, so nobody knows what the run there was asked for."
         return f"{told} Mend it, give --force true to go on with the settings of now, {other}"
     if not differing:

@@ -283,9 +283,11 @@ def test_a_lost_record_and_a_spoilt_one_do_not_lose_the_run(tmp_path, capsys):
     commands.train.main(again)
     assert "goes on after step 2" in capsys.readouterr().out
     run.update(status="failed")
-    run.config.write_text("a: [1,")
-    with pytest.raises(UserError, match="cannot be read"):
-        commands.train.main(again)
+    shutil.rmtree(run.final)
+    for spoilt in (b"a: [1,", b"\xcd\xff", b"1"):
+        run.config.write_bytes(spoilt)
+        with pytest.raises(UserError, match="cannot be read"):
+            commands.train.main(again)
 
 
 def test_a_run_whose_settings_are_lost_is_not_begun_again(tmp_path, capsys):
