@@ -14,6 +14,7 @@ from commands.filtering.card import push
 from commands.filtering.card import write_card as write_data_card
 from commands.hub import Content, require_repository, upload
 from commands.sample_record import weights_mark
+from commands.sendable import files_to_send, require_whole_weights
 from commands.terminal.console import say
 from errors import UserError
 from runs.folder import RunFolder
@@ -26,7 +27,9 @@ checkpoints/checkpoint-40), or a filtered data set. Giving the command again sen
 
 example: python cli.py push outputs/my-run --to me/my-model --evaluation outputs/eval-my-run
 """
-PAGE = ("run.json", "config.yaml", "plots/*.png")
+MODEL = ("*", "additional_chat_templates/*")
+"""What a model is loaded from."""
+PAGE = ("run.json", "config.yaml", "plots/*.png", f"{EVALUATIONS}/*/*")
 REPORT = ("evaluation.json", "report.md", "report.json", "report.png")
 # Of no use without the run: what it goes on from, and pickled arguments with the paths of this machine.
 LEFT_HERE = (
@@ -112,23 +115,28 @@ def _add_evaluations(run: RunFolder, model: Path, folders: Sequence[Path]) -> No
                 f"--evaluation {folder} is of {record['question']['model']}, whose weights are not those of {model}. "
                 f"Measure this model: python cli.py evaluate --model {model} --benchmark …"
             )
-    for folder in folders:
+    reports = [(folder, files_to_send(folder, REPORT)) for folder in folders]
+    for folder, files in reports:
         kept = run.path / EVALUATIONS / folder.resolve().name
         if folder.resolve() != kept.resolve():
             kept.mkdir(parents=True, exist_ok=True)
-            for name in REPORT:
-                shutil.copy(folder / name, kept / name)
+            for name, path in files.items():
+                shutil.copy(path, kept / name)
 
 
 def push_model(run: RunFolder, model: Path, repository: str) -> str:
     """Push a model of a run with its card, in one commit. Returns where it is.
 
     Raises:
-        UserError: The repository cannot be written to.
+        UserError: The weights are not whole, something is a link out of the run, or the repository cannot be
+            written to.
         PushError: It could not be done.
     """
     folder = run.path if model == run.final else model
     again = shlex.join(["python", "cli.py", "push", str(folder), "--to", repository])
+    weights = files_to_send(model, MODEL, root=run.path, left_out=LEFT_HERE)
+    require_whole_weights(model, weights)
+    page = files_to_send(run.path, PAGE)
     repository = require_repository(repository, "model", again=again)
     base = run.read().get("base") or {}
     if base.get("hub_id") and not base.get("license"):
@@ -138,19 +146,13 @@ def push_model(run: RunFolder, model: Path, repository: str) -> str:
         say("          the base of this adapter is a local folder, so nobody else can load it; a merged model can be")
     if model == run.final:
         write_card(run, repository)
-    files: dict[str, Content] = {path.relative_to(model).as_posix(): path for path in _files_of(model)}
+    files: dict[str, Content] = {**weights}
     if subject.adapter:
         settings = (model / "adapter_config.json").read_text(encoding="utf-8")
         files["adapter_config.json"] = without_paths(settings, json.loads(settings)).encode()
-    for pattern in (*PAGE, *(f"{EVALUATIONS}/{path.name}/*" for path, _ in subject.evaluations)):
-        for path in run.path.glob(pattern):
-            name = path.relative_to(run.path).as_posix()
+    shown = {folder for folder, _ in subject.evaluations}
+    for name, path in page.items():
+        if path.parent in shown or not name.startswith(f"{EVALUATIONS}/"):
             files[name] = path if path.suffix == ".png" else subject.public(path.read_text(encoding="utf-8")).encode()
     files["README.md"] = card(subject).encode()
     return upload(files, repository, "model", "Trained model", again, folder)
-
-
-def _files_of(model: Path) -> list[Path]:
-    """What a model is loaded from."""
-    found = [*model.glob("*"), *model.glob("additional_chat_templates/*")]
-    return [path for path in found if path.is_file() and not any(path.match(pattern) for pattern in LEFT_HERE)]

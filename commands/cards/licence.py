@@ -6,7 +6,9 @@ from huggingface_hub import HfApi
 
 from commands.hub import Kind
 from errors import UserError, did_you_mean
+from evaluation._http import within
 
+SECONDS = 10.0
 KEYS = ("license", "license_name", "license_link")
 # As the Hub names them.
 LICENCES = [
@@ -40,7 +42,7 @@ def check_licence(name: str | None) -> None:
 def licence_on_hub(name: str, kind: Kind) -> dict[str, Any]:
     """What the card of a model or data set on the Hub says of its licence; {} where it says or answers nothing."""
     try:
-        info = HfApi().repo_info(name, repo_type=kind, timeout=10.0)
+        info = within(SECONDS, lambda: HfApi().repo_info(name, repo_type=kind, timeout=SECONDS))
     except Exception:  # a card without it is better than no push
         return {}
     told = getattr(info, "card_data", None) or {}

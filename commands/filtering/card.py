@@ -8,6 +8,7 @@ from huggingface_hub import DatasetCard, DatasetCardData
 
 from commands.cards.parts import reproduced, table
 from commands.hub import hub_id, require_repository, upload
+from commands.sendable import files_to_send
 from data import DATASETS, HUB_IDS
 from runs.folder import write_whole
 from runs.public import without_paths
@@ -20,12 +21,12 @@ def push(folder: Path, repository: str) -> str:
     """Push the result; samples stay here. Returns where it is.
 
     Raises:
-        UserError: The repository cannot be written to.
+        UserError: A file is a link out of the folder, or the repository cannot be written to.
         PushError: It could not be done.
     """
+    files = files_to_send(folder, PUSHED)
     again = shlex.join(["python", "cli.py", "push", str(folder), "--to", repository])
     repository = require_repository(repository, "dataset", again=again)
-    files = {path.relative_to(folder).as_posix(): path for pattern in PUSHED for path in folder.glob(pattern)}
     return upload(files, repository, "dataset", "Problems in the learnable zone", again, folder)
 
 

@@ -7,6 +7,7 @@ import re
 import socket
 import threading
 import time
+import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import yaml
@@ -26,12 +27,15 @@ class HubStandIn:
         commits: (id, paths) of each commit.
         requests: (method, path, authorization, body) of each request, in order.
         read_only: Ids that can be read and not written.
+        ignored: Paths that every repository's .gitignore names.
+        lost: Paths whose content a commit loses.
     """
 
     def __init__(self, token="hf_writetoken", known=None):
         self.token, self.known = token, known or {}
         self.repositories, self.commits, self.requests, self.read_only = {}, [], [], set()
-        self._stored, self._faults = {}, []
+        self.ignored, self.lost = set(), set()
+        self._stored, self._faults, self._trees = {}, [], {}
         stand_in = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -56,7 +60,10 @@ class HubStandIn:
         self._server.server_close()
 
     def fail(self, where, *answers):
-        """The next requests whose `METHOD /path` holds this are answered so: a status, "reset", or seconds to hang."""
+        """The next requests whose `METHOD /path` holds this are answered so.
+
+        Each answer is a status, (status, Retry-After), "reset", "drip" (a blank now and then), or seconds to hang.
+        """
         self._faults += [(where, answer) for answer in answers]
 
     def sent(self, method="", path=""):
@@ -77,7 +84,11 @@ class HubStandIn:
                     time.sleep(fault[1])
                     handler.close_connection = True
                     return
-                self._answer(handler, fault[1], {"error": f"told to answer {fault[1]}"})
+                if fault[1] == "drip":
+                    self._drip(handler)
+                    return
+                status, *later = fault[1] if isinstance(fault[1], tuple) else (fault[1],)
+                self._answer(handler, status, {"error": f"told to answer {status}"}, *later)
                 return
         if path.startswith("/store/"):  # where files go is not the Hub's, and is not sent its token
             self._stored[path.rpartition("/")[2]] = body
@@ -87,9 +98,23 @@ class HubStandIn:
         else:
             self._answer(handler, *self._reply(method, path, body))
 
-    def _answer(self, handler, status, content):
+    def _drip(self, handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", "100000")
+        handler.end_headers()
+        try:
+            for _ in range(100):
+                handler.wfile.write(b" ")
+                time.sleep(0.1)
+        except OSError:  # the client has gone
+            pass
+        handler.close_connection = True
+
+    def _answer(self, handler, status, content, retry_after=None):
         text = json.dumps(content).encode()
         handler.send_response(status)
+        if retry_after:
+            handler.send_header("Retry-After", retry_after)
         handler.send_header("Content-Type", "application/json")
         handler.send_header("Content-Length", str(len(text)))
         handler.end_headers()
@@ -107,13 +132,19 @@ class HubStandIn:
             if found[2] in self.read_only:
                 return 403, {"error": "Forbidden: pass `create_pr=1` as a query parameter to create a Pull Request"}
             return (
-                self._modes(repository, body) if found[3] == "preupload" else self._commit(repository, found[2], body)
+                self._modes(repository, body)
+                if found[3] == "preupload"
+                else self._commit(found[1], found[2], repository, body)
             )
+        if found := re.fullmatch(r"/api/(model|dataset)s/([^/]+/[^/]+)/paths-info/(\w+)", path):
+            tree = self._trees.get((found[1], found[2], found[3]))
+            wanted = urllib.parse.parse_qs(body.decode()).get("paths", [])
+            return (404, {"error": "no such revision"}) if tree is None else (200, self._infos(tree, wanted))
         if found := re.fullmatch(r"/(?:datasets/)?([^/]+/[^/]+)\.git/info/lfs/objects/batch", path):
             return 200, {"transfer": "basic", "objects": [self._action(o) for o in json.loads(body)["objects"]]}
         if found := re.fullmatch(r"/api/(model|dataset)s/([^/]+/[^/]+)(?:/revision/main)?", path):
             if (found[1], found[2]) in self.repositories:
-                return 200, {"id": found[2], "sha": "0" * 40, "siblings": []}
+                return 200, {"id": found[2], "sha": f"{len(self.commits):040x}", "siblings": []}
             if found[2] in self.known:
                 return 200, {"id": found[2], "sha": "0" * 40, "siblings": [], "cardData": self.known[found[2]]}
         return 404, {"error": f"nothing at {method} {path}"}
@@ -143,7 +174,8 @@ class HubStandIn:
         files = []
         for file in json.loads(body)["files"]:
             large, there = bool(LARGE.search(file["path"])), repository.get(file["path"])
-            files.append({"path": file["path"], "uploadMode": "lfs" if large else "regular", "shouldIgnore": False})
+            files.append({"path": file["path"], "uploadMode": "lfs" if large else "regular"})
+            files[-1]["shouldIgnore"] = file["path"] in self.ignored
             files[-1]["oid"] = None if there is None else oid(there, large)
         return 200, {"files": files}
 
@@ -153,7 +185,17 @@ class HubStandIn:
             action["actions"] = {"upload": {"href": f"{self.url}/store/{wanted['oid']}"}}
         return action
 
-    def _commit(self, repository, name, body):
+    def _infos(self, tree, wanted):
+        found = []
+        for path in wanted:
+            if path in tree:
+                content, large = tree[path], bool(LARGE.search(path))
+                found.append({"type": "file", "path": path, "size": len(content), "oid": oid(content, large=False)})
+                if large:
+                    found[-1]["lfs"] = {"oid": oid(content, large), "size": len(content), "pointerSize": 130}
+        return found
+
+    def _commit(self, kind, name, repository, body):
         entries = [json.loads(line) for line in body.splitlines()]
         changed = {}
         for entry in entries[1:]:
@@ -162,10 +204,11 @@ class HubStandIn:
             if large and value["oid"] not in self._stored:
                 return 400, {"error": f"{value['path']} was not uploaded"}
             changed[value["path"]] = self._stored[value["oid"]] if large else base64.b64decode(value["content"])
-        repository.update(changed)
+        repository.update({path: content for path, content in changed.items() if path not in self.lost})
         self.commits.append((name, sorted(changed)))
-        url = f"{self.url}/{name}/commit/{len(self.commits):040x}"
-        return 200, {"commitUrl": url, "commitOid": f"{len(self.commits):040x}", "success": True}
+        made = f"{len(self.commits):040x}"
+        self._trees[kind, name, made] = dict(repository)
+        return 200, {"commitUrl": f"{self.url}/{name}/commit/{made}", "commitOid": made, "success": True}
 
 
 def oid(content, large):

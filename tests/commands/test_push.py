@@ -146,6 +146,163 @@ def test_what_does_not_pass_is_code_3_with_a_command_that_then_works(hub, run, w
     assert loads(hub.repositories["model", "me/mine"], tmp_path / "loaded")
 
 
+def test_what_two_writers_get_is_tried_again(hub, run):
+    hub.fail("/commit/", 409, 412)
+    assert push(run.path) == 0
+    assert len(hub.waits) == 2
+    assert len(hub.commits) == 1
+
+
+def test_the_hub_says_how_long_to_wait(hub, run, capsys):
+    later = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 100))
+    hub.fail("/commit/", (429, "77"), (503, later))
+    assert push(run.path) == 0
+    assert hub.waits[0] == 77
+    assert 90 < hub.waits[1] <= 100
+    assert "Trying again in 77 s" in capsys.readouterr().out
+
+
+def test_a_wait_of_hours_is_not_begun(hub, run, capsys):
+    hub.fail("/commit/", (429, "86400"))
+    assert push(run.path) == 3
+    assert hub.waits == []
+    assert "it asks to wait 86400 s" in told(capsys)
+
+
+@pytest.mark.parametrize("where", ["repos/create", "/commit/"])
+def test_an_answer_that_drips_has_an_end(hub, run, where, monkeypatch, capsys):
+    monkeypatch.setattr(commands.hub, "PATIENCE", 1.0, raising=False)
+    hub.fail(where, "drip")
+    begin = time.perf_counter()
+    assert push(run.path) == 3
+    assert time.perf_counter() - begin < 8
+    assert re.search("no whole answer within .* Try again with", told(capsys))
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_a_file_that_the_repository_ignores_is_not_left_out_unsaid(hub, run, name, capsys):
+    hub.ignored.add(name)
+    assert push(run.path) == 3
+    assert re.search(rf"me/mine: its \.gitignore keeps out {name}\b.*Try again with", told(capsys))
+    assert hub.commits == []
+    hub.ignored.clear()
+    assert push(run.path) == 0
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_what_arrived_is_held_against_what_was_sent(hub, run, name, capsys):
+    hub.lost.add(name)
+    assert push(run.path) == 3
+    assert re.search(rf"me/mine: .* is not as it was sent: {name}\.", told(capsys))
+    hub.lost.clear()
+    assert push(run.path) == 0
+    hub.lost.add(name)  # the repository keeps what it had, of the same length
+    content = bytearray((run.final / name).read_bytes())
+    content[-3] ^= 1
+    (run.final / name).write_bytes(content)
+    assert push(run.path) == 3
+    assert f"is not as it was sent: {name}." in told(capsys)
+
+
+def in_shards(run):
+    AutoModelForCausalLM.from_pretrained(run.final).save_pretrained(run.final, max_shard_size="300KB")
+    (run.final / "model.safetensors").unlink(missing_ok=True)
+
+
+def half(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def without_a_tensor(run):
+    index = run.final / "model.safetensors.index.json"
+    facts = json.loads(index.read_text())
+    facts["weight_map"]["one.more"] = next(iter(facts["weight_map"].values()))
+    index.write_text(json.dumps(facts))
+
+
+UNUSABLE = {
+    "none": lambda run: (run.final / "model.safetensors").unlink(),
+    "half": lambda run: half(run.final / "model.safetensors"),
+    "empty": lambda run: (run.final / "model.safetensors").write_bytes(b""),
+    "another file": lambda run: (run.final / "model.safetensors").write_text("version https://git-lfs"),
+    "a shard is lost": lambda run: (in_shards(run), next(run.final.glob("model-00001*")).unlink()),
+    "half a shard": lambda run: (in_shards(run), half(next(run.final.glob("model-00002*")))),
+    "a tensor is lost": lambda run: (in_shards(run), without_a_tensor(run)),
+    "no index": lambda run: (in_shards(run), (run.final / "model.safetensors.index.json").unlink()),
+    "a broken index": lambda run: (in_shards(run), half(run.final / "model.safetensors.index.json")),
+    "no adapter": lambda run: (with_adapter(run), (run.final / "adapter_model.safetensors").unlink()),
+    "half an adapter": lambda run: (with_adapter(run), half(run.final / "adapter_model.safetensors")),
+}
+
+
+@pytest.mark.parametrize("spoil", UNUSABLE.values(), ids=UNUSABLE)
+def test_weights_that_nobody_can_load_are_not_sent(hub, run, spoil, capsys):
+    spoil(run)
+    assert push(run.path) == 2
+    message = told(capsys)
+    assert re.search(r"final must hold whole weights .*: .*safetensors.* Nothing was sent", message)
+    assert hub.requests == []
+
+
+def test_shards_are_sent_with_their_index(hub, run, tmp_path):
+    in_shards(run)
+    assert push(run.path) == 0
+    files = hub.repositories["model", "me/mine"]
+    assert len([name for name in files if name.endswith(".safetensors")]) > 1
+    assert loads(files, tmp_path / "loaded")
+
+
+def moved(path, to):
+    """Put a link in a file's or a folder's place."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    path.rename(to)
+    path.symlink_to(to)
+
+
+LINKS = {
+    "a system file": lambda run: (run.final / "notes.txt").symlink_to("/etc/passwd"),
+    "a file that is gone": lambda run: (run.final / "vocab.txt").symlink_to(run.final / "gone.txt"),
+    "weights in a cache": lambda run: moved(run.final / "model.safetensors", run.path.parent / "blobs" / "1"),
+    "a folder": lambda run: moved(run.final, run.path.parent / "elsewhere"),
+    "text": lambda run: moved(run.config, run.path.parent / "private.yaml"),
+    "a picture": lambda run: moved(run.plots, run.path.parent / "pictures"),
+}
+
+
+@pytest.mark.parametrize("link", LINKS.values(), ids=LINKS)
+def test_a_link_out_of_the_folder_is_refused_before_anything_is_sent(hub, run, link, capsys):
+    link(run)
+    assert push(run.path) == 2
+    message = told(capsys)
+    assert "is a link to" in message
+    assert f"cp -rL '{run.path}' COPY" in message
+    assert hub.requests == []
+
+
+def test_a_link_within_the_folder_is_followed(hub, run):
+    moved(run.final / "model.safetensors", run.path / "blobs" / "1")
+    assert push(run.path) == 0
+    arrived = hub.repositories["model", "me/mine"]["model.safetensors"]
+    assert arrived == (run.path / "blobs" / "1").read_bytes()
+
+
+def test_a_report_and_a_data_set_with_a_link_out_of_them_are_refused(hub, run, tmp_path, capsys):
+    (tmp_path / "secret").write_text("a secret")
+    mine = report(tmp_path / "eval-mine", weights_mark(str(run.final)))
+    (mine / "report.md").unlink()
+    (mine / "report.md").symlink_to(tmp_path / "secret")
+    assert push(run.path, "--evaluation", str(mine)) == 2
+    assert not (run.path / "evaluations").exists()
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "filter.json").write_text(json.dumps({"status": "finished"}))
+    (data / "learnable.jsonl").write_text("")
+    (data / "counts.jsonl").symlink_to(tmp_path / "secret")
+    assert push(data, to="me/data") == 2
+    assert told(capsys).count("is a link to") == 2
+    assert hub.requests == []
+
+
 @pytest.mark.parametrize("refused", ["no token", "another's", "only readable"])
 def test_without_permission_nothing_is_begun(hub, tmp_path, refused, monkeypatch, capsys):
     if refused == "no token":
@@ -296,6 +453,18 @@ def test_a_filtered_data_set_is_pushed_too(hub, tmp_path):
     commits = len(hub.commits)
     assert push(folder, to="me/data") == 0
     assert len(hub.commits) == commits
+    (folder / "counts.jsonl").write_text("{}\n")
+    hub.ignored.add("counts.jsonl")
+    assert push(folder, to="me/data") == 3
+    assert len(hub.commits) == commits
+
+
+def test_a_run_that_pushes_at_its_end_holds_what_arrived_against_it_too(hub, tmp_path, capsys):
+    hub.ignored.add("model.safetensors")
+    asked = ["--output_dir", str(tmp_path / "run"), "--push_to_hub", "true", "--hub_model_id", "me/mine"]
+    assert cli.main([*TRAIN, *asked]) == 3
+    assert "its .gitignore keeps out model.safetensors" in told(capsys)
+    assert (tmp_path / "run" / "final" / "model.safetensors").is_file()
 
 
 def test_a_mistake_is_told_before_anything_is_sent(hub, run, tmp_path, capsys):
