@@ -86,7 +86,7 @@ def told(error: BaseException) -> tuple[int, str]:
             "for it) or --max_completion_length, keep --gradient_checkpointing, or train with --use_peft; train "
             "--dry-run estimates what is needed."
         )
-    full = next((met for met in chain if _is_full_disk(met)), None)
+    full = next((met for met in chain if is_full(met)), None)
     if full is not None:
         return 2, (
             f"{_path_of(full, error) or 'a file'} could not be written: the disk is full, or your share of it is used "
@@ -124,7 +124,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _is_full_disk(error: BaseException) -> bool:
+def is_full(error: BaseException) -> bool:
+    """Whether a write failed because a disk or a quota is full; safetensors and torch say so in words only."""
     number = error.errno if isinstance(error, OSError) else None
     return number in (errno.ENOSPC, errno.EDQUOT) or bool(_FULL.search(str(error)))
 

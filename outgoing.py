@@ -18,7 +18,7 @@ SHORTEST_SECRET = 8
 """Characters; shorter keys, such as "none" or "EMPTY", are placeholders, and words of many a text."""
 _NAME_OF_SECRET = re.compile(r"(TOKEN|KEY|SECRET|PASSWORD|PASSWD)S?(_|\d|$)(?!(.*_)?(PATH|FILE|DIR)$)", re.IGNORECASE)
 _SECRET = re.compile(
-    r"\b(?:hf_[a-z0-9]{8,}|(?:sk|glpat|xox[a-z])-[\w-]{8,}|gh[a-z]_\w{8,}|github_pat_\w{8,})"
+    r"(?<![a-z0-9])(?:hf_[a-z0-9]{8,}|(?:sk|glpat|xox[a-z])-[\w-]{8,}|gh[a-z]_\w{8,}|github_pat_\w{8,})"
     r"|(?<=://)[^/\s@]+(?=@)"  # name and password of an address
     # the part before the secret stays; a tokenizer's special tokens are none
     r"|(?P<name>\bbearer[ ]+(?=[^\s'\"]{8})|\bauthorization['\"]?[ ]*[:=][ ]*['\"]?(?:(?:bearer|basic)[ ]+)?"

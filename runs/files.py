@@ -1,6 +1,5 @@
 """Files on the disk: that what was written is there, and whether it still is what was written."""
 
-import errno
 import os
 import zlib
 from pathlib import Path
@@ -33,10 +32,3 @@ def digest(path: Path) -> dict[str, int]:
                 file.seek((size - _PIECE) * piece // (_PIECES - 1))
                 crc = zlib.crc32(file.read(_PIECE), crc)
     return {"bytes": size, "crc32": crc}
-
-
-def is_full(error: BaseException) -> bool:
-    """Whether a write failed because a disk or a quota is full; safetensors and torch say so in words only."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return True
-    return "No space left on device" in str(error) or "Disk quota exceeded" in str(error)

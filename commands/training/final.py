@@ -6,8 +6,8 @@ import time
 from accelerate.utils import gather_object
 
 from commands.terminal.console import say
-from errors import UserError
-from runs.files import is_full, sync
+from errors import UserError, is_full
+from runs.files import sync
 from runs.folder import RunFolder
 from trainers import RolloutTrainer
 

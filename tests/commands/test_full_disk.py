@@ -9,8 +9,7 @@ from safetensors.torch import load_file
 
 import commands.train
 import commands.training.final as final
-from errors import UserError
-from runs.files import is_full
+from errors import UserError, is_full
 from runs.folder import RunFolder
 from trainers import RolloutTrainer
 from trainers import _checkpoint as checkpoint
@@ -27,6 +26,7 @@ def test_a_full_disk_is_known_by_number_and_by_words():
     assert is_full(FULL)
     assert is_full(OSError(errno.EDQUOT, "quota"))
     assert is_full(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    assert is_full(RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 576 vs 534"))  # torch's
     assert not is_full(OSError(errno.EACCES, "no right"))
     assert not is_full(ValueError("space"))
 
