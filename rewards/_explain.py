@@ -17,13 +17,15 @@ def explain(gold: str, text: str, extraction: Extraction = "boxed") -> dict[str,
     """Judge as `rewards._judge.judge` does, and keep a record.
 
     Returns:
-        The fields of `rewards._verifier.Explanation` that need algebra.
+        The fields of `rewards._verifier.Explanation` that are of the pair.
     """
     wanted, given = gold_of(gold), answer_of(text, extraction)
     trace = Trace()
     if wanted is not None and given is not None:
         trace.equal(wanted, given)
     return {
+        "gold": wanted,
+        "answer": given,
         "parsed_gold": _parsed(wanted),
         "parsed_answer": _parsed(given),
         "steps": trace.steps,

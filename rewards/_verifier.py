@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rewards._examples import EXAMPLES
-from rewards._normal import Extraction, answer_of, gold_of
+from rewards._extract import Extraction, find_answer
 from rewards._offenders import Offenders
 from rewards._pool import Pool
 from rewards._verdicts import Report, Verifier
@@ -73,7 +73,8 @@ class Explanation:
     """How a verdict comes about.
 
     Attributes:
-        gold: The gold with its typesetting undone, None if there is nothing to compare with.
+        gold: The gold with its typesetting undone, None if there is nothing to compare with; as it was given where the
+            comparison was stopped.
         answer: Of the text likewise.
         seconds: What it took.
         limit: "timeout", "memory" or "died" where the comparison was stopped; all below is empty then.
@@ -102,5 +103,6 @@ def explain(gold: str, text: str, *, extraction: Extraction = "boxed") -> Explan
         pool.close()
     if outcome.status == "error":
         raise RuntimeError(f"explaining {text!r:.200} against {gold!r:.200} failed:\n{outcome.value}")
-    read = gold_of(gold), answer_of(text, extraction), outcome.seconds
-    return Explanation(*read, **outcome.value) if outcome.status == "ok" else Explanation(*read, outcome.status)
+    if outcome.status == "ok":
+        return Explanation(seconds=outcome.seconds, **outcome.value)
+    return Explanation(gold, find_answer(text, extraction), outcome.seconds, outcome.status)
