@@ -4,6 +4,7 @@
     launcher    a fresh process: enters namespaces of its own, starts the server, ends it with the evaluator
     server      imports numpy and sympy once, then forks a child per snippet and buries it
     child       puts up the walls around itself and runs the snippet
+    jail        the options of a bubblewrap jail around the server
     walls       limits, capabilities and order of the walls; `landlock` and `seccomp` are two of them
     ladder      which sets of walls there are, and the self-test that chooses one
 

@@ -64,22 +64,23 @@ class Server:
 
     Args:
         layers: Names of the walls around each snippet.
-        command: A jail's command line up to the interpreter, empty for none.
+        jail: The program that makes a jail for the server, "" for none.
+        library: A shared library for the server to load, for the self-test.
 
     Raises:
         ServerError: It did not start; the message ends with what it said.
     """
 
-    def __init__(self, layers: Sequence[str], command: Sequence[str] = ()):
+    def __init__(self, layers: Sequence[str], jail: str = "", library: str = ""):
         self.control, theirs = socket.socketpair()
         fd = theirs.fileno()
         python = [sys.executable, "-s", "-P", "-c", BOOT, str(ROOT)]
         names = json.dumps(sorted(layers))
-        jailed = [*command, *python, "server_main", str(fd), names] if command else None
+        jailed = [jail, *python, "server_main", str(fd), names, library] if jail else None
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as this)
         try:
             self.process = subprocess.Popen(
-                [*python, "launcher", str(fd), str(os.getpid()), names, json.dumps(jailed)],
+                [*python, "launcher", str(fd), str(os.getpid()), names, library, json.dumps(jailed)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._log,

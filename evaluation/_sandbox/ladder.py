@@ -13,24 +13,27 @@ from typing import NamedTuple
 
 from errors import UserError
 from evaluation._sandbox import landlock, probes, seccomp
-from evaluation._sandbox.client import ROOT, Server, ServerError
-from evaluation._sandbox.walls import CAPABILITIES, LANDLOCK, LIMITS, NAMESPACES, SECCOMP, readable
+from evaluation._sandbox.client import Server, ServerError
+from evaluation._sandbox.walls import CAPABILITIES, LANDLOCK, LIMITS, NAMESPACES, SECCOMP
 
 
 class Rung(NamedTuple):
-    """A set of walls, and a jail's command line where the server is to run in one."""
+    """A set of walls, and the program that makes a jail where the server is to run in one."""
 
     layers: frozenset[str]
-    command: tuple[str, ...] = ()
+    jail: str = ""
     unsafe: bool = False
 
-    def start(self) -> Server:
+    def start(self, library: str = "") -> Server:
         """Start a fork server behind these walls.
+
+        Args:
+            library: A shared library for it to load.
 
         Raises:
             ServerError: One of them cannot be put up here.
         """
-        return Server(sorted(self.layers), self.command)
+        return Server(sorted(self.layers), self.jail, library)
 
     def describe(self) -> str:
         """Say in one line what is active."""
@@ -52,21 +55,9 @@ def rungs(*, unsafe: bool) -> Iterator[Rung]:
             yield Rung(kept | {LANDLOCK, NAMESPACES})
             yield Rung(kept | {LANDLOCK})
         if bwrap := shutil.which("bwrap"):
-            yield Rung(kept | {NAMESPACES}, tuple(bubblewrap(bwrap)))
+            yield Rung(kept | {NAMESPACES}, bwrap)
     if unsafe:
         yield from (Rung(layers, unsafe=True) for layers in (kept | {NAMESPACES}, kept, frozenset({LIMITS})))
-
-
-def bubblewrap(program: str) -> list[str]:
-    """Return the command line of a jail that holds the interpreter and its libraries, read-only, and nothing else."""
-    interpreter = Path(sys.executable)
-    wanted = {*readable(), str(ROOT / "evaluation" / "_sandbox"), str(ROOT / "evaluation" / "__init__.py")}
-    wanted |= {str(interpreter.parent), str(interpreter.resolve().parent), str(Path(sys.prefix, "pyvenv.cfg"))}
-    wanted |= {"/lib", "/lib64", "/usr/lib", "/usr/lib64"}
-    binds = [word for path in sorted(wanted) for word in ("--ro-bind-try", path, path)]
-    alone = ["--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL", "--new-session", "--as-pid-1"]
-    devices = ["--dev-bind", "/dev/null", "/dev/null"]
-    return [program, *alone, "--die-with-parent", *binds, *devices, "--remount-ro", "/", "--chdir", "/"]
 
 
 def choose(*, unsafe: bool) -> tuple[Rung, Server]:
@@ -80,13 +71,12 @@ def choose(*, unsafe: bool) -> tuple[Rung, Server]:
     """
     met = [] if sys.platform == "linux" else [f"this is {platform.system()}, and the walls are those of Linux"]
     for rung in rungs(unsafe=unsafe):
-        name = " + ".join([*rung.command[:1], *sorted(rung.layers)])
+        name = " + ".join([*([rung.jail] if rung.jail else []), *sorted(rung.layers)])
         try:
-            server = rung.start()
+            server, through = (rung.start(), []) if rung.unsafe else self_test(rung)
         except ServerError as error:
             met.append(f"{name}: {error}")
             continue
-        through = [] if rung.unsafe else self_test(server)
         if not through:
             return rung, server
         server.kill()
@@ -99,11 +89,18 @@ def choose(*, unsafe: bool) -> tuple[Rung, Server]:
     )
 
 
-def self_test(server: Server) -> list[str]:
-    """Return the names of the forbidden things that a snippet was not refused; all of them if it did not run."""
+def self_test(rung: Rung) -> tuple[Server, list[str]]:
+    """Start a server and tell which forbidden things a snippet was not refused; all of them if it did not run.
+
+    Raises:
+        ServerError: It cannot be started.
+    """
+    from numpy.random import bit_generator
+
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        secret, victim, path = (str(Path(folder, name)) for name in ("secret", "victim", "socket"))
+        secret, victim, path, library = (str(Path(folder, name)) for name in ("secret", "victim", "socket", "library"))
         Path(secret).write_text("secret")
+        shutil.copy(bit_generator.__file__, library)  # any will do: what counts is what lies beside it
         listening = [stack.enter_context(socket.socket(family)) for family in (socket.AF_INET, socket.AF_UNIX)]
         listening[0].bind(("127.0.0.1", 0))
         listening[1].bind(path)
@@ -117,10 +114,11 @@ def self_test(server: Server) -> list[str]:
             parent=os.getpid(),
             unshare=probes.UNSHARE.get(platform.machine(), -1),
         )
+        server = rung.start(library)
         lines = _lines(server, code)
         refused = [name for name in probes.NAMES if f"{name} refused" in lines]
         unharmed = Path(secret).exists() and not Path(victim).exists()
-        return [name for name in probes.NAMES if name not in refused or not unharmed]
+        return server, [name for name in probes.NAMES if name not in refused or not unharmed]
 
 
 def _lines(server: Server, code: str) -> Sequence[str]:

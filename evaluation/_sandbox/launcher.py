@@ -1,6 +1,6 @@
 """A small process between the evaluator and its fork server, which it puts into namespaces of its own.
 
-    python -s -P -c BOOT CONTROL PARENT LAYERS COMMAND
+    python -s -P -c BOOT CONTROL PARENT LAYERS LIBRARY COMMAND
 
 It watches both: the evaluator by a descriptor for its process, because a socket stays open in any copy that a fork of
 the evaluator holds, and a death signal would already come when the evaluator's thread ends that began this.
@@ -33,13 +33,13 @@ def main(arguments: list[str]) -> None:
     """Start the server and stay until it or the evaluator has ended.
 
     Args:
-        arguments: The control socket's descriptor, the evaluator's pid, names of the walls as JSON, and a command
-            (JSON) that starts the server in a jail, null for a fork.
+        arguments: The control socket's descriptor, the evaluator's pid, names of the walls as JSON, a library for the
+            server to load, and a command (JSON) that starts the server in a jail, null for a fork.
     """
-    control, evaluator = int(arguments[0]), int(arguments[1])
-    layers, command = json.loads(arguments[2]), json.loads(arguments[3])
+    control, evaluator, library = int(arguments[0]), int(arguments[1]), arguments[3]
+    layers, command = json.loads(arguments[2]), json.loads(arguments[4])
     if not hasattr(os, "pidfd_open"):  # not Linux: the end of the control socket must do
-        _serve(control, layers)
+        _serve(control, layers, library)
         return
     watched = os.pidfd_open(evaluator)
     if os.getppid() != evaluator:
@@ -52,10 +52,10 @@ def main(arguments: list[str]) -> None:
     if server == 0:
         libc.prctl(libc.PR_SET_PDEATHSIG, signal.SIGKILL)
         if command:
-            os.execv(command[0], command)
+            _enter_jail(command, library)
         os.close(watched)
         try:
-            _serve(control, layers)
+            _serve(control, layers, library)
         except BaseException:
             traceback.print_exc()
         finally:
@@ -70,10 +70,18 @@ def main(arguments: list[str]) -> None:
     os.waitpid(server, 0)
 
 
-def _serve(control: int, layers: list[str]) -> None:
+def _serve(control: int, layers: list[str], library: str) -> None:
     from evaluation._sandbox import server
 
-    server.main(control, layers)
+    server.main(control, layers, library)
+
+
+def _enter_jail(command: list[str], library: str) -> None:
+    """Become a jail that holds the libraries which the server loads, as is found out by loading them here, too."""
+    from evaluation._sandbox import jail, server
+
+    server.load(library)
+    os.execv(command[0], [command[0], *jail.options(), *command[1:]])
 
 
 def enter_namespaces() -> None:

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+from typing import Any
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP = 1, 4, 24, 38, 22
 PR_SET_CHILD_SUBREAPER = 36
@@ -48,6 +49,23 @@ def gather_pages() -> None:
         start, end = (int(address, 16) for address in span.split("-"))
         for place in range(-(-start // large) * large, end - large + 1, large) if rights == "rw-p" else ():
             _library.madvise(ctypes.c_void_p(place), ctypes.c_size_t(large), collapse)
+
+
+class _Loaded(ctypes.Structure):
+    _fields_ = [("address", ctypes.c_void_p), ("name", ctypes.c_char_p)]
+
+
+def libraries() -> list[str]:
+    """Return the shared libraries that this process has loaded, by the names under which they were opened."""
+    names = []
+
+    @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(_Loaded), ctypes.c_size_t, ctypes.c_void_p)
+    def note(loaded: Any, size: int, data: None) -> int:
+        names.append(os.fsdecode(loaded.contents.name or b""))
+        return 0
+
+    _library.dl_iterate_phdr(note, None)
+    return [os.path.abspath(name) for name in names if "/" in name]  # the program and the kernel's own have no path
 
 
 def _word(argument: object) -> object:

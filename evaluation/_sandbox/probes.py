@@ -2,6 +2,8 @@
 
     SNIPPET.format(secret=…, victim=…, port=…, parent=…, socket=…)
 
+The secret lies beside a shared library that the server has loaded.
+
 It prints one line per attempt, "name refused" or "name through". An attempt that cannot be made at all, because a name
 is misspelt, say, is not refused: only the errors below count.
 """
@@ -31,6 +33,10 @@ def fork():
     if os.fork() == 0:
         os._exit(0)
 
+def list_beside(path):
+    if os.path.basename(path) not in os.listdir(os.path.dirname(path)):
+        raise FileNotFoundError(path)  # a jail has folders of the same name
+
 def write(path):
     with open(path, "w") as file:
         file.write("through")
@@ -42,7 +48,7 @@ def call(number, *arguments):
 
 attempt("read_a_file", lambda: open({secret!r}).read())
 attempt("read_the_environment", lambda: open("/proc/{parent}/environ").read())
-attempt("list_a_folder", lambda: os.listdir(os.path.dirname({secret!r})))
+attempt("list_a_folder", lambda: list_beside({secret!r}))
 attempt("write_a_file", lambda: write({victim!r}))
 attempt("remove_a_file", lambda: os.remove({secret!r}))
 attempt("signal_the_evaluator", lambda: os.kill({parent}, 0))

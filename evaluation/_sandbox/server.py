@@ -8,6 +8,7 @@ source, stdout, errors) and "k" (kill the one that runs). One `REPLY` answers a 
 """
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
@@ -36,6 +37,10 @@ PRELOADED = (
     *("json", "math", "operator", "random", "re", "statistics", "string", "time", "typing"),
     *("mpmath", "numpy", "numpy.fft", "numpy.linalg", "numpy.polynomial", "numpy.random", "sympy"),
 )
+NEED_THE_SYSTEM = ("bz2", "hashlib", "lzma", "pyexpat", "sqlite3", "ssl", "uuid", "zlib")
+"""Modules of the standard library that load libraries of the system, which no snippet can open later."""
+OF_THE_C_LIBRARY = ("libdl.so.2", "libpthread.so.0", "libresolv.so.2", "librt.so.1", "libutil.so.1")
+"""What packages from PyPI may load on any Linux, beside what is loaded by now."""
 WARM_UP = (
     "import sympy\nx = sympy.symbols('x')\nsympy.solve(x**3 - x - 1, x)\nsympy.solve([x**2 - 2], [x])\n"
     "sympy.simplify(sympy.integrate(sympy.sin(x)**2, x))\nsympy.Matrix([[1, 2], [3, 4]]).eigenvals()\n"
@@ -44,18 +49,35 @@ WARM_UP = (
 _IN_BURSTS = 0.005  # seconds between looks at a child where the kernel has no descriptor for processes
 
 
-def main(descriptor: int, layers: list[str]) -> None:
+def load(library: str) -> None:
+    """Import what snippets use, and load all shared libraries that they may need.
+
+    Args:
+        library: One more to load, for the self-test; "" for none.
+    """
+    sys.path.pop(0)  # the project's own folder
+    for module in PRELOADED:
+        importlib.import_module(module)
+    for module in NEED_THE_SYSTEM:
+        with contextlib.suppress(ImportError):  # not every build of Python has them all
+            importlib.import_module(module)
+    for name in (*OF_THE_C_LIBRARY, *([library] if library else [])):
+        with contextlib.suppress(OSError):  # another C library, or a folder from which nothing may be executed
+            ctypes.CDLL(name)
+    sys.path[:] = library_folders() + [path for path in sys.path if path.endswith("lib-dynload")]
+
+
+def main(descriptor: int, layers: list[str], library: str) -> None:
     """Serve until the evaluator is gone.
 
     Args:
         descriptor: The control socket.
         layers: Names of the walls around each snippet, see `walls`.
+        library: See `load`.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     control = socket.socket(fileno=descriptor)
-    sys.path[:] = library_folders() + [path for path in sys.path if path.endswith("lib-dynload")]
-    for module in PRELOADED:
-        importlib.import_module(module)
+    load(library)
     exec(WARM_UP, {})
     walls = Walls(frozenset(layers))
     if sys.platform == "linux":

@@ -1,4 +1,4 @@
-"""How a jail starts the server: with the control socket's descriptor and the names of the walls as JSON."""
+"""How a jail starts the server: the control socket's descriptor, the names of the walls as JSON, and a library."""
 
 import json
 
@@ -7,4 +7,4 @@ from evaluation._sandbox import server
 
 def main(arguments: list[str]) -> None:
     """Serve until the evaluator is gone."""
-    server.main(int(arguments[0]), json.loads(arguments[1]))
+    server.main(int(arguments[0]), json.loads(arguments[1]), arguments[2])

@@ -5,6 +5,7 @@ import importlib.util
 import os
 import platform
 import resource
+import site
 import sys
 import sysconfig
 
@@ -86,16 +87,16 @@ def library_folders() -> list[str]:
     """Return the folders of the standard library and of installed packages: all that a snippet can import from."""
     paths = sysconfig.get_paths()
     found = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    for name in ("sympy", "numpy", "mpmath"):  # a distribution may have put them elsewhere
-        spec = importlib.util.find_spec(name)
-        if spec and spec.origin:
-            found.append(os.path.dirname(os.path.dirname(spec.origin)))
-    return list(dict.fromkeys(path for path in found if os.path.isdir(path)))
+    return list(dict.fromkeys(path for path in [*found, *site.getsitepackages()] if os.path.isdir(path)))
 
 
 def readable() -> list[str]:
-    """Return what a snippet may read: libraries, and the folders of machine code that the interpreter has loaded."""
-    with open("/proc/self/maps") as maps:
-        mapped = {line.split(maxsplit=5)[5].strip() for line in maps if ".so" in line}
-    shared = {os.path.dirname(path) for path in mapped if path.startswith("/")}
-    return [*library_folders(), *sorted(shared), "/etc/ld.so.cache"]
+    """Return what a snippet may read: packages, and the files of the libraries that this process has loaded.
+
+    Never the folder of such a library or of a package: who builds one keeps his keys beside it.
+    """
+    packages = []
+    for name in ("sympy", "numpy", "mpmath"):  # a checkout that is installed for development lies elsewhere
+        spec = importlib.util.find_spec(name)
+        packages += list(spec.submodule_search_locations or []) if spec else []
+    return list(dict.fromkeys([*library_folders(), *packages, *libc.libraries(), "/etc/ld.so.cache"]))

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import string
@@ -15,7 +16,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from unittest import mock
 
+from evaluation._sandbox import libc
+from evaluation._sandbox.client import ENVIRONMENT
 from evaluation._sandbox.ladder import Rung, rungs
 from evaluation.sandbox import Sandbox
 from tests.evaluation.attacks import ATTACKS
@@ -37,8 +41,12 @@ class Scene:
         self.home = self.folder / "home"
         (self.home / ".cache" / "huggingface").mkdir(parents=True)
         self.secrets = [self.home / ".cache/huggingface/token", self.home / ".netrc", self.folder / "secret"]
+        self.project = self.folder / "project"
+        self.project.mkdir()
+        self.secrets.append(self.project / ".env")
         for path in self.secrets:
             path.write_text(TOKEN)
+        self._put_a_library_into(self.project)
         self.open = self.folder / "open"
         self.open.mkdir()
         (self.open / "link").symlink_to(self.secrets[2])
@@ -50,6 +58,12 @@ class Scene:
         self._listen()
         self.shared = segments()
         return self
+
+    def _put_a_library_into(self, folder):
+        """One of the C library that every server loads from here, from now on."""
+        name = next(name for name in libc.libraries() if Path(name).name.startswith("libm.so"))
+        shutil.copy(name, folder)
+        self._stack.enter_context(mock.patch.dict(ENVIRONMENT, LD_LIBRARY_PATH=str(folder)))
 
     def _listen(self):
         self.sockets = [
@@ -65,7 +79,7 @@ class Scene:
             sock.listen()
         self.places = {
             "home": self.home, "secret": self.secrets[2], "folder": self.open, "mark": self.mark,
-            "tcp": tcp.getsockname()[1], "udp": udp.getsockname()[1], "unix": self.folder / "unix",
+            "project": self.project, "tcp": tcp.getsockname()[1], "udp": udp.getsockname()[1], "unix": self.folder / "unix",
             "abstract": self.mark, "parent": os.getpid(),
         }  # fmt: skip
 

@@ -2,8 +2,9 @@
 
 A snippet prints THROUGH when it has done what it should not. `ends` is searched for in output and error, joined: so
 a snippet that fails for a reason of its own (a misspelt name, a missing module) does not count as refused.
-Places, see `attack_scene.Scene`: $home, $secret (a file), $folder (all may write), $mark (a word in every name that is
-made up here), $tcp and $udp (ports), $unix (a path), $abstract (a name), $parent (the evaluator's pid).
+Places, see `attack_scene.Scene`: $home, $secret (a file), $project (a folder with a library that the server has loaded
+and a secret, .env), $folder (all may write), $mark (a word in every name that is made up here), $tcp and $udp (ports),
+$unix (a path), $abstract (a name), $parent (the evaluator's pid).
 """
 
 from typing import NamedTuple
@@ -32,6 +33,17 @@ def call(x86, arm, *arguments):
     return done
 """
 
+LOADED = """
+import ctypes, os, sys
+class Loaded(ctypes.Structure):
+    _fields_ = [("address", ctypes.c_void_p), ("name", ctypes.c_char_p)]
+loaded = []
+note = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(Loaded), ctypes.c_size_t, ctypes.c_void_p)(
+    lambda one, size, data: loaded.append(os.fsdecode(one.contents.name or b"")) or 0)
+ctypes.CDLL(None).dl_iterate_phdr(note, None)
+(beside,) = {os.path.dirname(name) for name in loaded if name.startswith("$project/")}
+"""
+
 READ = {
     "passwd": ("print('THROUGH', open('/etc/passwd').read()[:20])", REFUSED),
     "token in the home folder": ("print('THROUGH', open('$home/.cache/huggingface/token').read())", REFUSED),
@@ -58,6 +70,16 @@ READ = {
         "print('THROUGH', open(here + '/..' * 30 + '$secret').read())",
         REFUSED,
     ),
+    "a secret beside a loaded library": (LOADED + "print('THROUGH', open(beside + '/.env').read())", REFUSED),
+    "list the folder of a loaded library": (LOADED + "print('THROUGH', os.listdir(beside))", REFUSED),
+    "list the folders of all loaded libraries": (
+        LOADED + "for folder in {os.path.dirname(name) for name in loaded if '/' in name}:\n"
+        "    if not any(os.path.normpath(folder).startswith(path) for path in sys.path):\n"
+        "        try: print('THROUGH', os.listdir(folder))\n"
+        "        except OSError as error: print(type(error))",
+        REFUSED,
+    ),
+    "the files that are mapped": ("import os; print('THROUGH', os.listdir('/proc/self/map_files'))", REFUSED),
     "the project itself": ("import errors; print('THROUGH')", "No module named 'errors'"),
     "the evaluator's environment": ("print('THROUGH', open('/proc/$parent/environ').read())", REFUSED),
     "the server's environment": ("print('THROUGH', open('/proc/1/environ').read())", REFUSED),

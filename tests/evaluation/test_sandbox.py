@@ -1,5 +1,6 @@
 """What a snippet can rely on, and that the processes behind it come and go with the evaluator."""
 
+import ctypes
 import os
 import shutil
 import signal
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from errors import UserError
-from evaluation._sandbox import client, ladder, landlock
+from evaluation._sandbox import client, ladder, landlock, walls
 from evaluation._sandbox.client import ServerError
 from evaluation._sandbox.ladder import Rung, rungs, self_test
 from evaluation._sandbox.walls import CAPABILITIES, LANDLOCK, LIMITS, NAMESPACES, SECCOMP
@@ -47,6 +48,8 @@ PROGRAMS = {
     "import numpy as np\nprint(np.linalg.det(np.eye(3)))": "1.0\n",
     "import itertools, math, fractions, collections, functools, decimal\nprint(math.comb(10, 3))": "120\n",
     "def f(n):\n    return 1 if n < 2 else n * f(n - 1)\nprint(f(20))": "2432902008176640000\n",
+    "import bz2, hashlib, lzma, sqlite3, ssl, uuid, zlib, xml.etree.ElementTree\n"  # all load libraries of the system
+    "print(sqlite3.connect(':memory:').execute('select 6 * 7').fetchone()[0])": "42\n",
     "if __name__ == '__main__':\n    print('main')": "main\n",
     "import signal\nsignal.alarm(5)\nprint('with an alarm of its own')": "with an alarm of its own\n",
 }
@@ -176,9 +179,30 @@ def test_each_wall_stops_what_passes_without_it(layer, attack, others):
 def test_the_self_test_misses_no_missing_wall(missing, found):
     best = next(rungs(unsafe=False))
     for rung, holds in ((best, True), (Rung(best.layers - {missing}), False)):
-        server = rung.start()
-        assert (found not in self_test(server)) == holds
+        server, passed = self_test(rung)
         server.kill()
+        assert (found not in passed) == holds
+
+
+def test_the_self_test_finds_a_folder_open_because_a_library_lies_in_it(monkeypatch):
+    patch = (
+        "import os; from evaluation._sandbox import libc, walls; readable = walls.readable; "
+        "walls.readable = lambda: [*readable(), *map(os.path.dirname, libc.libraries())]; import importlib;"
+    )
+    monkeypatch.setattr(client, "BOOT", client.BOOT.replace("import importlib;", patch))
+    server, passed = self_test(next(rungs(unsafe=False)))
+    server.kill()
+    assert passed == ["read_a_file", "list_a_folder"]
+
+
+def test_of_a_package_that_lies_elsewhere_nothing_but_the_package_is_readable(tmp_path, monkeypatch):
+    (tmp_path / "sympy").mkdir()
+    (tmp_path / "sympy" / "__init__.py").touch()
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.delitem(sys.modules, "sympy", raising=False)
+    found = walls.readable()
+    assert str(tmp_path / "sympy") in found
+    assert str(tmp_path) not in found
 
 
 def test_code_is_refused_where_no_rung_holds(monkeypatch):
@@ -213,7 +237,18 @@ def test_bubblewrap_stands_in_for_landlock(monkeypatch):
     monkeypatch.setattr(landlock, "version", lambda: 0)
     with Sandbox(workers=1) as sandbox:
         assert "behind bubblewrap" in sandbox.describe()
-        assert sandbox.run("import sympy; print(sympy.solve('x - 2'))").stdout == "[2]\n"
+        assert sandbox.run("import sympy, ssl; print(sympy.solve('x - 2'))").stdout == "[2]\n"
+
+
+def test_bubblewrap_holds_no_folder_because_a_library_lies_in_it(monkeypatch):
+    if not shutil.which("bwrap"):
+        pytest.skip("needs bubblewrap")
+    monkeypatch.setattr(landlock, "version", lambda: 0)
+    with Scene() as scene, Sandbox(workers=1) as sandbox:
+        (library,) = set(os.listdir(scene.project)) - {".env"}
+        ctypes.CDLL(str(scene.project / library))  # the evaluator's own libraries are no business of the jail either
+        assert sandbox.run(f"import os; print(os.listdir({str(scene.project)!r}))").stdout == f"[{library!r}]\n"
+        assert "FileNotFoundError" in sandbox.run(f"open({str(scene.project / '.env')!r})").error
 
 
 def test_the_statement_names_what_is_active(sandbox):

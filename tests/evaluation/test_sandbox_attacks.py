@@ -21,18 +21,18 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the walls are t
 
 
 @pytest.fixture(scope="module")
-def sandbox():
+def scene():
+    with Scene() as scene:
+        yield scene
+
+
+@pytest.fixture(scope="module")
+def sandbox(scene):
     try:
         with Sandbox(workers=1) as sandbox:
             yield sandbox
     except UserError as error:
         pytest.skip(f"code cannot be walled in here: {error}")
-
-
-@pytest.fixture(scope="module")
-def scene():
-    with Scene() as scene:
-        yield scene
 
 
 @pytest.mark.parametrize("name", ATTACKS)
