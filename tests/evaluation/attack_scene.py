@@ -79,8 +79,8 @@ class Scene:
             sock.listen()
         self.places = {
             "home": self.home, "secret": self.secrets[2], "folder": self.open, "mark": self.mark,
-            "project": self.project, "tcp": tcp.getsockname()[1], "udp": udp.getsockname()[1], "unix": self.folder / "unix",
-            "abstract": self.mark, "parent": os.getpid(),
+            "tcp": tcp.getsockname()[1], "udp": udp.getsockname()[1], "unix": self.folder / "unix",
+            "project": self.project, "abstract": self.mark, "parent": os.getpid(),
         }  # fmt: skip
 
     def __exit__(self, *error):
