@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 from evaluation.benchmarks import BENCHMARKS, load_benchmark  # noqa: E402
 from evaluation.scoring import Item, score  # noqa: E402
+from outgoing import clean  # noqa: E402
 
 
 def main() -> None:
@@ -43,10 +44,10 @@ def main() -> None:
         print(f"| {name} | {' | '.join(map(str, told))} |", flush=True)
         if options.list:
             for row in loaded.ungradable:
-                print(f"    {row.id}: {row.reason}: {row.gold!r:.90}")
+                print(f"    {clean(row.id)}: {clean(row.reason)}: {row.gold!r:.90}")
             for row, verdict in zip(rows, scores.strict, strict=True):
                 if verdict != 1.0:
-                    print(f"    {row['id']}: not equal to itself this time: {row['answer']!r:.90}")
+                    print(f"    {clean(row['id'])}: not equal to itself this time: {row['answer']!r:.90}")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from math_verify import parse
 from math_verify import verify as math_verify
 from trl.rewards import accuracy_reward
 
+from outgoing import clean
 from rewards import verify
 
 BARE = {"mario_is_equiv_tests"}
@@ -84,7 +85,7 @@ def measure(path: Path, disagreements: bool) -> None:
     print(f"| {path.stem} | {len(rows)} | {shares} |", flush=True)
     for row, agreed, verdict in zip(rows, agrees["ours"], verdicts["ours"], strict=True):
         if disagreements and not agreed:
-            print(f"    {row['id']}: {verdict}, label {row['expected']}:", repr(row["gold"])[:90], end=" <- ")
+            print(f"    {clean(row['id'])}: {verdict}, label {row['expected']}:", repr(row["gold"])[:90], end=" <- ")
             print(repr(row["prediction"][-90:]))
 
 

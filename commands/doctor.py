@@ -1,12 +1,12 @@
 """Is this machine fit for training? One line for each thing that is looked at, with the remedy where there is one."""
 
-import sys
 from collections.abc import Iterable
 
 from commands.doctoring.finding import Finding
 from commands.doctoring.hub import hub
 from commands.doctoring.machine import devices, disk, packages, sandbox, verifier, vllm
 from errors import UserError
+from outgoing import put
 
 CHECKS = {
     "packages": packages,
@@ -26,7 +26,7 @@ def main(argv: list[str]) -> None:
         UserError: Some of them are problems.
     """
     if {"-h", "--help"} & set(argv):
-        sys.stdout.write(f"usage: python cli.py doctor\n\n{__doc__}\n")
+        put(f"usage: python cli.py doctor\n\n{__doc__}\n")
         return
     if argv:
         raise UserError(f"doctor takes no options; found {argv[0]}.")
@@ -42,6 +42,5 @@ def _told(name: str) -> Iterable[Finding]:
     except Exception as error:
         findings = [Finding("problem", f"cannot be looked at: {type(error).__name__}", "Install anew: make train")]
     for state, found, remedy in findings:
-        sys.stdout.write(f"{state:8} {name:9} {found}{f'. {remedy}' if remedy else ''}.\n")
-    sys.stdout.flush()
+        put(f"{state:8} {name:9} {found}{f'. {remedy}' if remedy else ''}.\n")
     return findings

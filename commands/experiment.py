@@ -18,7 +18,7 @@ from commands.experimenting.page import findings, header, page, rows
 from commands.experimenting.picture import draw
 from commands.experimenting.runs import Cell, make, slots
 from commands.experimenting.specification import read_experiment, shipped
-from commands.terminal.console import say
+from commands.terminal.console import above_bar, say
 from commands.terminal.output import QUIET, terminal
 from errors import UserError
 from evaluation.sandbox import Sandbox
@@ -92,9 +92,9 @@ def _run(cells: Sequence[Cell], jobs: int) -> None:
             bar.refresh()
 
         try:
-            make(cells, jobs, show, lambda cell: tqdm.write(f"done      {cell.arm.name}, seed {cell.seed}"))
+            make(cells, jobs, show, lambda cell: above_bar(f"done      {cell.arm.name}, seed {cell.seed}"))
         except KeyboardInterrupt:
-            tqdm.write("stopped; what the runs have done is kept. The same command goes on from there")
+            above_bar("stopped; what the runs have done is kept. The same command goes on from there")
             raise
 
 

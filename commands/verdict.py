@@ -1,13 +1,14 @@
 """Why is this answer right, or wrong? One gold, one text, and how the verdict comes about."""
 
 import argparse
-import io
 import sys
 from typing import NoReturn
 
 from typing_extensions import override
 
+from commands.terminal.output import brief
 from errors import UserError
+from outgoing import put
 from rewards import Explanation, explain
 
 EXAMPLE = r"python cli.py verdict --gold '\frac12' --text 'so \boxed{0.5}'"
@@ -41,25 +42,17 @@ def main(argv: list[str]) -> None:
         f"verdict  {_worded(told)}",
         f"time     {1000 * told.seconds:.1f} ms",
     ]
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # an ASCII terminal has no ≠
-    sys.stdout.write("\n".join(lines) + "\n")
+    put("\n".join(lines) + "\n")
 
 
 def _read(name: str, answer: str | None, parsed: str | None, missing: str) -> list[str]:
-    lines = [f"{name:8} {missing if answer is None else _one_line(answer)}"]
+    lines = [f"{name:8} {missing if answer is None else brief(answer, SHOWN_CHARS)}"]
     return lines if parsed is None else [*lines, f"{'':8} parsed as {parsed}"]
 
 
 def _step(depth: int, rule: str, gold: str, answer: str, verdict: bool) -> str:
-    pair = f"{_one_line(gold)} {'=' if verdict else '≠'} {_one_line(answer)}"
+    pair = f"{brief(gold, SHOWN_CHARS)} {'=' if verdict else '≠'} {brief(answer, SHOWN_CHARS)}"
     return f"{'rule':8} {'  ' * (depth - 1)}{pair}   by {rule}"
-
-
-def _one_line(text: str) -> str:
-    """Make any text printable: no line breaks, no lone surrogates, not too long."""
-    shown = " ".join(text.encode("utf-8", "replace").decode().split())
-    return shown if len(shown) <= SHOWN_CHARS else shown[:SHOWN_CHARS] + " …"
 
 
 def _worded(told: Explanation) -> str:

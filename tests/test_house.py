@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,11 @@ def test_a_wheel_would_be_empty():
     import tomllib
 
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"] == []
+
+
+def test_all_that_is_said_goes_through_the_few_functions_that_clean_it():
+    """`outgoing.put`, `say` and `above_bar`, and `terminal()` for what has colours; ruff forbids `print`."""
+    above_bar = ROOT / "commands" / "terminal" / "console.py"
+    for path in [ROOT / "cli.py", *(path for package in PACKAGES for path in sources(package))]:
+        written = re.search(r"sys\.std(out|err)\.write\(|tqdm\.write\(|\bConsole\(", path.read_text())
+        assert not written or path == above_bar, f"{path.relative_to(ROOT)}: {written[0]}"

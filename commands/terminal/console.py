@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from commands.terminal.alarms import Alarms
 from commands.terminal.table import COLUMNS, LEGEND, OWN_REWARD, WIDTH, Table
+from outgoing import clean, put
 
 METRICS = {column.name for column in COLUMNS}
 
@@ -41,8 +42,14 @@ def say(text: str = "") -> None:
     """Print a line, once however many processes there are."""
     if PartialState().is_main_process:
         with unbroken():
-            sys.stdout.write(text + "\n")
-            sys.stdout.flush()
+            put(text + "\n")
+
+
+def above_bar(*lines: str) -> None:
+    """Print lines above a progress bar if there is one, at once even where standard output is a file."""
+    with unbroken():
+        tqdm.write(clean("\n".join(lines)))
+        sys.stdout.flush()
 
 
 class Bar(ProgressCallback):
@@ -83,7 +90,7 @@ class MetricsTable(TrainerCallback):
         self._table, self._alarms = Table(state.max_steps, self._width), Alarms(self._rewards)
         self._begin = (state.global_step, time.perf_counter())
         if state.is_world_process_zero:
-            self._write(*(textwrap.fill(line, self._width) for line in self._legend))
+            above_bar(*(textwrap.fill(line, self._width) for line in self._legend))
 
     @override
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
@@ -97,14 +104,8 @@ class MetricsTable(TrainerCallback):
             textwrap.fill(text, self._width, subsequent_indent=indent, break_on_hyphens=False)
             for text in self._alarms.check(logs)
         )
-        self._write(*rows, *warnings)
+        above_bar(*rows, *warnings)
 
     def header_again(self) -> None:
         """Begin the next row with the header: something else was printed in between."""
         self._table.header_again()
-
-    def _write(self, *lines: str) -> None:
-        """Lines above the bar, at once even where standard output is a file."""
-        with unbroken():
-            tqdm.write("\n".join(lines))
-            sys.stdout.flush()

@@ -1,13 +1,21 @@
-"""Output for a person's terminal: colours for light and dark, text that cannot act, long text made short."""
+"""Output for a person's terminal: colours for light and dark, text that cannot act, long text made short.
+
+Whatever is printed passes through `outgoing.clean`; who cuts or wraps a text cleans it before.
+"""
 
 import io
 import os
 import re
 import sys
-import unicodedata
+from collections.abc import Iterator
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.segment import Segment
 from rich.text import Text
+from typing_extensions import override
+
+from outgoing import clean
 
 # Of the 256 fixed colours those in the middle: contrast at least 3.5 on white and on #1e1e1e.
 RIGHT, WRONG, HEAD, QUIET = "color(28)", "color(167)", "bold color(31)", "color(243)"
@@ -19,25 +27,18 @@ def terminal() -> Console:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     plain = bool(os.environ.get("NO_COLOR"))
-    console = Console(color_system=None if plain else "auto", highlight=False, markup=False, emoji=False)
+    console = _CleanConsole(color_system=None if plain else "auto", highlight=False, markup=False, emoji=False)
     console.width = min(console.width, WIDTH)
     return console
 
 
-def clean(text: object) -> str:
-    r"""Return text that does nothing to a terminal: what is not printable is spelt out.
+class _CleanConsole(Console):
+    """A console that prints nothing which acts on the terminal, but for rich's own styles."""
 
-    >>> clean("a\x1b[2Jb\u202ec")
-    'a\\x1b[2Jb\\u202ec'
-    """
-    plain = str(text).replace("\r\n", "\n").replace("\t", "    ")
-    if plain.isprintable():
-        return plain
-    return "".join(c if c.isprintable() or c == "\n" or unicodedata.category(c) == "Zs" else _spelt(c) for c in plain)
-
-
-def _spelt(character: str) -> str:
-    return character.encode("unicode_escape").decode()
+    @override
+    def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else clean(text), style, control)
 
 
 def brief(text: object, most: int = 40) -> str:

@@ -4,6 +4,7 @@ import textwrap
 from typing import Any
 
 from data import prompt_length, render_prompt
+from outgoing import clean
 
 WIDTH, LINES = 86, 12
 
@@ -17,11 +18,11 @@ def example_lines(row: dict[str, Any], tokenizer: Any) -> list[str]:
         row: With `prompt` and `answer`.
         tokenizer: The model's.
     """
-    text = render_prompt(row["prompt"], tokenizer)
+    text = clean(render_prompt(row["prompt"], tokenizer))
     wrapped = [part for line in text.split("\n") for part in textwrap.wrap(line, WIDTH) or [""]]
     if len(wrapped) > LINES:
         left_out = len(wrapped) - LINES + 1
         wrapped = [*wrapped[: LINES // 2], f"[… {left_out} lines …]", *wrapped[left_out + LINES // 2 :]]
-    shown = ["│ " + "".join(c if c.isprintable() else "�" for c in line) for line in wrapped]
+    shown = ["│ " + line for line in wrapped]
     tokens = prompt_length(row["prompt"], tokenizer)
     return [f"row {row.get('row', 0)}, {tokens} tokens; the model goes on from its end; gold {row['answer']}", *shown]

@@ -9,6 +9,7 @@ from typing import Any
 
 from typing_extensions import override
 
+from outgoing import put
 from trainers import Generation, RolloutCallback
 
 
@@ -79,5 +80,4 @@ class Watchdog(RolloutCallback):
                 to.write(title)
                 to.flush()
                 faulthandler.dump_traceback(file=to, all_threads=True)
-        self.err.write(f"watchdog: the run goes on waiting; the stacks are in {self.path} too\n")
-        self.err.flush()
+        put(f"watchdog: the run goes on waiting; the stacks are in {self.path} too\n", self.err)
