@@ -23,6 +23,7 @@ from commands.sample_record import weights_mark
 from commands.terminal.console import say
 from errors import UserError
 from runs.environment import describe
+from runs.files import sync
 from runs.folder import RunFolder, write_whole
 from runs.status import now
 
@@ -153,6 +154,7 @@ def _merge(
         tokenizer.save_pretrained(part)
         _require_same(part, logits, texts, trust)
         write_whole(part / RECORD, json.dumps({**asked, **result, "versions": versions}, indent=1) + "\n")
+        sync(part)
         part.rename(target)
     finally:
         shutil.rmtree(part, ignore_errors=True)

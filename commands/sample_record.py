@@ -17,6 +17,7 @@ from commands.terminal.console import say
 from errors import UserError
 from evaluation.drawing import Sample
 from runs.environment import describe
+from runs.files import sync
 from runs.folder import FolderTakenError, write_lines
 from runs.samples import SampleFolder
 from runs.status import now, status_kept
@@ -101,6 +102,7 @@ def write_data_set(folder: SampleFolder, name: str, rows: list[dict[str, Any]]) 
     target.parent.mkdir(exist_ok=True)
     part = target.with_name(".train.parquet")
     datasets.Dataset.from_list(rows).to_parquet(part)
+    sync(part)
     part.replace(target)
 
 
