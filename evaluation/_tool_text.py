@@ -3,7 +3,6 @@ r"""The texts of tool-integrated reasoning: the code in what a model wrote, and 
 Block and cut as in Qwen-Agent's `tir_agent.py` and the Qwen2.5-Math harness's `python_executor.py`.
 """
 
-import ast
 import re
 from collections.abc import Iterable, Sequence
 
@@ -13,6 +12,29 @@ STOP = "```output"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _CHAT_TOKEN = re.compile(r"<(?=[|｜])|(?<=[|｜])>")
 _BOX = re.compile(r"\\(?=\s*(?:boxed|fbox))")
+_REPLAY = """
+import ast, contextlib, io
+
+def run(code):
+    exec(compile(code, "<earlier>", "exec"), namespace)
+
+def imports(block):
+    try:
+        nodes = ast.parse(block).body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return []
+    return [ast.Module([node], []) for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))]
+
+with contextlib.redirect_stdout(io.StringIO()):
+    for block, ran in earlier:
+        with contextlib.suppress(SystemExit):
+            if ran:
+                run(block)
+            for node in [] if ran else imports(block):
+                with contextlib.suppress(ImportError):
+                    run(node)
+"""
+"""Run by the sandbox: already to parse what a model wrote may take all stack, memory or time."""
 
 
 def last_block(text: str) -> str | None:
@@ -49,24 +71,8 @@ def replayed(earlier: Iterable[tuple[str, bool]], code: str) -> str:
         earlier: Each block, and whether it ran without an error.
         code: The block whose output is wanted.
     """
-    silent = [block if ran else _imports(block) for block, ran in earlier]
-    if not any(silent):
-        return code
-    sources = ", ".join(repr(block) for block in silent if block)
-    return (
-        "with __import__('contextlib').redirect_stdout(__import__('io').StringIO()):\n"
-        f"    for __source in ({sources},):\n"
-        "        try: exec(compile(__source, '<earlier>', 'exec'), globals())\n"
-        "        except SystemExit: pass\n" + code
-    )
-
-
-def _imports(code: str) -> str:
-    try:
-        found = [node for node in ast.parse(code).body if isinstance(node, ast.Import | ast.ImportFrom)]
-    except (SyntaxError, ValueError):
-        return ""
-    return "\n".join(f"try: {ast.unparse(node)}\nexcept ImportError: pass" for node in found)
+    silent = [(block, ran) for block, ran in earlier if ran or "import" in block]
+    return f"exec({_REPLAY!r}, dict(earlier={silent!r}, namespace=globals()))\n{code}" if silent else code
 
 
 def shortened(text: str, limit: int) -> str:

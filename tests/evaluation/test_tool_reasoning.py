@@ -260,3 +260,40 @@ def test_replay_brings_back_what_ran_and_the_imports_of_what_failed():
 
 def test_a_block_without_a_past_is_run_as_it_is():
     assert replayed([("1 +", False)], "print(1)") == "print(1)"
+
+
+LONG = Limits(tokens=10**6)
+NESTED = {
+    "operators": "x = " + "-" * 3000 + "1",
+    "many operators": "x = " + "-" * 100_000 + "1",
+    "brackets": "x = " + "(" * 3000 + ")" * 3000,
+    "a sum": "x = " + "+".join(["1"] * 30_000),
+    "attributes": "x = y" + ".z" * 30_000,
+    "calls": "x = y" + "()" * 30_000,
+    "branches": "if 1:\n    pass\n" + "elif 1:\n    pass\n" * 5000,
+    "a null byte": "x = \0",
+    "half a character": "x = '\ud800'",
+}
+
+
+@linux
+@pytest.mark.parametrize("name", NESTED)
+def test_what_cannot_be_parsed_has_no_imports_and_stops_nobody(name):
+    turns = [f"```python\n{block}\n```\n{STOP}" for block in (f"import math\n{NESTED[name]}\n1 / 0", "print(6 * 7)")]
+    with Sandbox(workers=1) as sandbox:
+        generate = script([*turns, "end"])
+        (dialogue,) = solve(["problem 0:"], generate, sandbox.map, limits=LONG, tool_state="replay")
+    assert [call.error is None for call in dialogue.calls] == [False, True]
+    assert dialogue.text.endswith("```output\n42\n```\nend")
+
+
+@pytest.mark.parametrize("code", NESTED.values())
+def test_the_evaluator_itself_parses_no_program(code):
+    assert replayed([(code, False)], "print(1)") == "print(1)"
+
+
+@linux
+def test_a_replay_brings_no_names_of_its_own():
+    listing = "print(sorted(name for name in dir() if not name.startswith('__')))"
+    with Sandbox(workers=1) as sandbox:
+        assert sandbox.run(replayed([("x = 2", True)], listing)).stdout == "['x']\n"
