@@ -10,6 +10,8 @@ from evaluation._claims import CLAIMS, claims_for
 from evaluation._report_plot import draw_results
 from evaluation.benchmarks import BENCHMARKS
 from evaluation.intervals import in_per_cent, recorded_limits
+from pages import block, text
+from pages import table as markdown_table
 
 
 class Result(TypedDict):
@@ -48,10 +50,10 @@ def table(results: Sequence[Result], *, model: str = "measured") -> str:
         model: Heads the measured row.
     """
     sources = list(dict.fromkeys(source for result in results for source in result.get("claims", {})))
-    head = ["Model", *(f"{title(result)} ({result['shots']}-shot, {result['metric']})" for result in results)]
+    head = ["Model", *(f"{text(title(result))} ({result['shots']}-shot, {result['metric']})" for result in results)]
     claimed = [[source, *(_claim(result, source) for result in results)] for source in sources]
-    measured = [f"**{model}**", *(f"**{with_interval(result)}**{_mark(result)}" for result in results)]
-    return _markdown(head, [*claimed, measured])
+    measured = [f"**{text(model)}**", *(f"**{with_interval(result)}**{_mark(result)}" for result in results)]
+    return markdown_table(head, [*claimed, measured])
 
 
 def details(results: Sequence[Result]) -> str:
@@ -63,8 +65,8 @@ def details(results: Sequence[Result]) -> str:
         texts = max(1, result["problems"] * result["n_samples"])
         shares = [result["strict"], result["lenient"], result["truncated"] / texts, result["without_answer"] / texts]
         counts = [str(result[name]) for name in ("problems", "ungradable", "n_samples")]
-        rows.append([title(result), *counts, *map(percent, shares), str(result["timeouts"]), _clean(result)])
-    return _markdown(head, rows)
+        rows.append([text(title(result)), *counts, *map(percent, shares), str(result["timeouts"]), _clean(result)])
+    return markdown_table(head, rows)
 
 
 def notes(results: Sequence[Result]) -> list[str]:
@@ -115,11 +117,11 @@ def write_report(
         raise ValueError("a report needs at least one result; found none")
     folder.mkdir(parents=True, exist_ok=True)
     paths = {suffix: folder / f"report.{suffix}" for suffix in ("md", "json", "png")}
-    parts = [f"# {model}", table(results, model=model), details(results), *(f"* {note}" for note in notes(results))]
-    text = "\n\n".join(parts[:3]) + "\n\n" + "\n".join(parts[3:]) + "\n\n![scores](report.png)\n"
+    said = "\n".join(f"* {text(note)}" for note in notes(results))
+    parts = [f"# {text(model)}", table(results, model=model), details(results), said, "![scores](report.png)"]
     if protocol is not None:
-        text += f"\n## Protocol\n\n```json\n{_json(protocol)}\n```\n"
-    paths["md"].write_text(text, encoding="utf-8")
+        parts += ["## Protocol", block(_json(protocol), "json")]
+    paths["md"].write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     content = {"model": model, "protocol": protocol, "results": [dict(result) for result in results]}
     paths["json"].write_text(_json(content) + "\n", encoding="utf-8")
     titles, ends = [title(result) for result in results], [limits(result) for result in results]
@@ -166,11 +168,6 @@ def _claim(result: Result, source: str) -> str:
 def _clean(result: Result) -> str:
     clean = result.get("clean_score")
     return "–" if clean is None else f"{percent(clean)} of {result.get('clean_problems', '?')}"
-
-
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _json(content: Any) -> str:

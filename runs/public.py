@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
+from pages import text as on_page
+
 DATA_FILES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 _ELSEWHERE = re.compile(r"(/|~[/\w]|\.\.?/|[A-Za-z]:[\\/])[^\n]")  # absolute, of a home, or relative to a folder
 _MADE_BY_A_RUN = re.compile(r"final|merged|checkpoint-\d+")
@@ -35,7 +37,7 @@ def public_name(name: str) -> str:
 
 
 def without_paths(text: str, *records: Any) -> str:
-    """Put its public name in place of each local path that the records hold.
+    r"""Put its public name in place of each local path that the records hold, also where a page has it as text.
 
     Args:
         text: To be published: a card, a record, a report.
@@ -43,12 +45,15 @@ def without_paths(text: str, *records: Any) -> str:
 
     >>> without_paths("made of `/home/me/d.jsonl`, https://x.org/home/me/d.jsonl", {"data": ["/home/me/d.jsonl"]})
     'made of `d.jsonl`, https://x.org/home/me/d.jsonl'
+    >>> without_paths(r"made of /home/me/\_d.jsonl", {"data": ["/home/me/_d.jsonl"]})
+    'made of \\_d.jsonl'
     """
-    paths = sorted(set(_local(records)), key=len, reverse=True)  # the file before the folder that it is in
-    if not paths:
+    names = {path: public_name(path) for path in _local(records)}
+    names |= {on_page(path): on_page(name) for path, name in names.items()}
+    if not names:
         return text
-    known = "|".join(map(re.escape, paths))
-    return re.sub(rf"(?<![\w./:~-])(?:{known})", lambda found: public_name(found[0]), text)
+    known = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))  # the file before the folder that it is in
+    return re.sub(rf"(?<![\w./:~-])(?:{known})", lambda found: names[found[0]], text)
 
 
 def _local(value: Any) -> Iterator[str]:

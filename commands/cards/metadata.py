@@ -9,6 +9,8 @@ from commands.cards.subject import Subject
 from commands.measured import accuracy_limits
 from evaluation.benchmarks import BENCHMARKS
 from evaluation.report import limits, title
+from pages import one_line
+from runs.public import public_name
 
 PIPELINE = "text-generation"
 
@@ -17,7 +19,9 @@ def metadata(subject: Subject) -> ModelCardData:
     """All of it; what is not known is left out."""
     base, hub = subject.base, subject.base.get("hub_id")
     relation: dict[str, Any] = {"base_model_relation": "adapter" if subject.adapter else "finetune"} if hub else {}
-    licence: dict[str, Any] = {key: base[key] for key in ("license", "license_name", "license_link") if base.get(key)}
+    licence: dict[str, Any] = {
+        key: one_line(base[key]) for key in ("license", "license_name", "license_link") if base.get(key)
+    }
     data = subject.data.get("hub_id")
     results = eval_results(subject)
     # In the order of the head; the parameters' own order is alphabetical.
@@ -29,7 +33,7 @@ def metadata(subject: Subject) -> ModelCardData:
         tags=["math", "reasoning", "grpo", *({subject.method} - {"", "grpo"}), "trl"],
         datasets=[data] if data else None,
         metrics=["accuracy"] if results else None,
-        model_name=subject.name if results else None,
+        model_name=one_line(subject.name) if results else None,
         eval_results=results or None,
         **relation,
         **licence,
@@ -40,7 +44,7 @@ def eval_results(subject: Subject) -> list[EvalResult]:
     """Accuracies in per cent: on the held-out problems, and on every benchmark that was measured whole."""
     record, found = subject.record, []
     if measured(record) and not subject.part.startswith("as it was"):
-        after, name = record["after"], str(subject.data.get("name", "problems"))
+        after, name = record["after"], one_line(public_name(str(subject.data.get("name", "problems"))))
         ends = accuracy_limits(after)
         found.append(
             EvalResult(
@@ -69,7 +73,7 @@ def _benchmark(result: Any) -> EvalResult:
     return EvalResult(
         **_task(),
         dataset_type=entry.hub if entry else _slug(title(result)),
-        dataset_name=title(result),
+        dataset_name=one_line(title(result)),
         dataset_config=entry.config if entry else None,
         dataset_split=entry.split if entry else None,
         metric_value=_rounded(result["score"]),

@@ -7,9 +7,10 @@ from huggingface_hub import ModelCard
 
 from commands.cards import results, training
 from commands.cards.metadata import metadata
-from commands.cards.parts import code, folded, repository_link, reproduced
+from commands.cards.parts import folded, repository_link, reproduced
 from commands.cards.subject import Subject
 from commands.cards.usage import usage
+from pages import block, link, text
 from runs.folder import RunFolder, write_whole
 from trainers import METHODS
 
@@ -31,10 +32,10 @@ def write_card(run: RunFolder, repository: str | None = None) -> None:
 def card(subject: Subject) -> str:
     """The page."""
     first, others = results.curves(subject)
-    text = ModelCard.from_template(
+    page = ModelCard.from_template(
         metadata(subject),
         template_path=str(TEMPLATE),
-        name=subject.name,
+        name=text(subject.name),
         headline=results.headline(subject),
         summary=_summary(subject),
         held_out=results.held_out(subject) if not subject.part.startswith("as it was") else "",
@@ -52,19 +53,19 @@ def card(subject: Subject) -> str:
         licence=_licence(subject),
         citation=_citation(subject),
     ).content
-    return re.sub(r"\n{3,}", "\n\n", subject.public(text)).strip() + "\n"
+    return re.sub(r"\n{3,}", "\n\n", subject.public(page)).strip() + "\n"
 
 
 def _summary(subject: Subject) -> str:
     """What it is, in two sentences."""
     record, base = subject.record, subject.base
-    name = repository_link(base["hub_id"]) if base.get("hub_id") else subject.base_name
-    revision = f" (revision {base['revision']})" if base.get("hub_id") and base.get("revision") else ""
+    name = repository_link(base["hub_id"]) if base.get("hub_id") else text(subject.base_name)
+    revision = f" (revision {text(base['revision'])})" if base.get("hub_id") and base.get("revision") else ""
     kind = "An adapter for" if subject.adapter else "A version of"
-    told = f"{kind} {name}{revision}, trained by {subject.method.upper() or 'reinforcement learning'}"
-    told += f" on {subject.data.get('problems', 0):,} problems of {subject.data.get('name', 'a data set')}"
+    told = f"{kind} {name}{revision}, trained by {text(subject.method.upper()) or 'reinforcement learning'}"
+    told += f" on {subject.data.get('problems', 0):,} problems of {text(subject.data.get('name', 'a data set'))}"
     told += f" for {record['steps']:,} optimizer steps" if record.get("steps") else ""
-    told += f"; {subject.part}." if subject.part else "."
+    told += f"; {text(subject.part)}." if subject.part else "."
     status = {"running": "was going on when this page was written", "interrupted": "was interrupted"}
     ended = status.get(str(record.get("status")), str(record.get("status", "")))
     told += f" The run {ended}." if ended != "finished" and ended else ""
@@ -89,10 +90,10 @@ def _licence(subject: Subject) -> str:
     if not licence:
         return "The licence of the base is not known here; find out before you use the model."
     named = subject.base.get("license_name") or licence
-    link = subject.base.get("license_link")
-    return f"Licence: {f'[{named}]({link})' if link else named}."
+    address = subject.base.get("license_link")
+    return f"Licence: {link(named, address) if address else text(named)}."
 
 
 def _citation(subject: Subject) -> str:
     paper = training.paper_of(subject.method).get("citation") if subject.method in METHODS else None
-    return "\n\n".join(code(text, "bibtex") for text in (paper, TRL) if text)
+    return "\n\n".join(block(entry, "bibtex") for entry in (paper, TRL) if entry)

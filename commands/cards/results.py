@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from commands.cards.parts import pictures, table
+from commands.cards.parts import pictures
 from commands.cards.subject import EVALUATIONS, Subject
 from commands.measured import LEGEND, accuracy_of, measured_rows, share, turned
 from evaluation.report import percent, title, with_interval
+from pages import link, table, text
 from runs.curves import CURVES
 
 FIRST = ("reward", "accuracy", "length", "entropy")
@@ -78,7 +79,7 @@ def benchmarks(subject: Subject) -> str:
         "like a training problem",
         "score on the rest",
     ]
-    files = [f"[{path.name}]({EVALUATIONS}/{path.name}/report.md)" for path, _ in subject.evaluations]
+    files = [link(path.name, f"{EVALUATIONS}/{path.name}/report.md") for path, _ in subject.evaluations]
     shown = [(path.name, f"{EVALUATIONS}/{path.name}/report.png") for path, _ in subject.evaluations]
     there = [(name, file) for name, file in shown if (subject.run.path / file).is_file()]
     told = f"In brackets stands the 95 % interval, clustered by problem. Protocol in full: {', '.join(files)}."
@@ -87,7 +88,7 @@ def benchmarks(subject: Subject) -> str:
 
 def _row(result: Any) -> list[str]:
     settings, overlap = result.get("settings") or {}, result.get("overlap")
-    protocol = [f"{result['shots']}-shot", result["metric"], str(settings.get("prompt", ""))]
+    protocol = [f"{result['shots']}-shot", result["metric"], text(settings.get("prompt", ""))]
     protocol += [f"T = {settings['temperature']:g}"] if settings.get("temperature") else ["greedy"]
     protocol += ["Python"] if settings.get("tools") else []
     seen = f"{overlap['exact']} equal, {overlap['near']} nearly" if overlap else "not known"
@@ -95,7 +96,7 @@ def _row(result: Any) -> list[str]:
     rest = f"{percent(clean)} % of {result.get('clean_problems')}" if clean is not None else "–"
     stamp = " (smoke test)" if result["smoke"] else ""
     return [
-        title(result) + stamp, with_interval(result, " %"), f"{result['problems']:,}",
+        text(title(result)) + stamp, with_interval(result, " %"), f"{result['problems']:,}",
         ", ".join(filter(None, protocol)), seen, rest,
     ]  # fmt: skip
 

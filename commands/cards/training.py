@@ -6,11 +6,12 @@ from typing import Any
 from trl import GRPOTrainer
 
 from commands.arguments.settings import TrainArguments
-from commands.cards.parts import code, folded, repository_link, table
+from commands.cards.parts import folded, repository_link
 from commands.cards.results import measured
 from commands.cards.subject import Subject
 from commands.method_text import difference, equation, headline
 from commands.training.resume import BESIDE
+from pages import block, span, table, text
 from rewards import REWARDS
 from trainers import METHODS
 
@@ -27,7 +28,7 @@ def method(subject: Subject) -> str:
     title = f"*{paper['title']}*" if "title" in paper and not where else f"[{paper.get('title', '')}]({where})"
     name = headline(subject.method) + (f": {title}." if paper else ".")
     found = equation(subject.method)
-    parts = [name, code(found) if found else "", difference(subject.method)]
+    parts = [name, block(found) if found else "", difference(subject.method)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -42,7 +43,7 @@ def data(subject: Subject) -> str:
     found, asked = subject.data, subject.record.get("prompt") or {}
     name = str(found.get("name", "problems"))
     told = f"{found.get('problems', 0):,} problems of "
-    told += repository_link(found["hub_id"], "datasets/") if found.get("hub_id") else f"`{name}`"
+    told += repository_link(found["hub_id"], "datasets/") if found.get("hub_id") else span(name)
     if found.get("fingerprint"):
         told += f" (sha256 of all problems and answers {found['fingerprint'][:12]})"
     parts = [told + ".", _zone(found.get("filtered")), _prompt(asked)]
@@ -55,8 +56,8 @@ def _zone(filtered: dict[str, Any] | None) -> str:
     zone, found = filtered["zone"], filtered["result"]
     return (
         f"Chosen by `cli.py filter-data` as learnable: {found['kept']:,} of {found['problems']:,} problems of "
-        f"`{filtered['data']}`, those that {filtered['model']} solved {zone['low']} to {zone['high']} times of "
-        f"{zone['samples']} at temperature {filtered['temperature']:g} ({found['too_hard']:,} were too hard, "
+        f"{span(filtered['data'])}, those that {text(filtered['model'])} solved {zone['low']} to {zone['high']} times "
+        f"of {zone['samples']} at temperature {filtered['temperature']:g} ({found['too_hard']:,} were too hard, "
         f"{found['too_easy']:,} too easy)."
     )
 
@@ -65,12 +66,14 @@ def _prompt(asked: dict[str, Any]) -> str:
     if not asked:
         return ""
     system = next((m["content"] for m in asked["messages"] if m["role"] == "system"), None)
-    told = f"Prompt style `{asked['style']}`, "
+    told = f"Prompt style {span(asked['style'])}, "
     told += "worded by the model's own chat template" if asked["template"] else "as plain text, without a template"
-    told += f". System message:\n\n{code(system)}" if system else ", without a system message."
+    told += f". System message:\n\n{block(system)}" if system else ", without a system message."
     hints = asked.get("hints", "none")
     if hints != "none":
-        told += f"\n\nTraining prompts had knowledge points as hints (`{hints}`); it is asked and measured without."
+        told += (
+            f"\n\nTraining prompts had knowledge points as hints ({span(hints)}); it is asked and measured without."
+        )
     return told
 
 
@@ -79,7 +82,7 @@ def rewards(subject: Subject) -> str:
     trainer: Any = METHODS[subject.method][0] if subject.method in METHODS else None
     known = {**REWARDS, **({trainer.own_reward: getattr(trainer, trainer.own_reward)} if _own(trainer) else {})}
     rows = [
-        [f"`{name}`", f"{weight:g}", (inspect.getdoc(known[name]) or "").partition("\n")[0] if name in known else ""]
+        [span(name), f"{weight:g}", (inspect.getdoc(known[name]) or "").partition("\n")[0] if name in known else ""]
         for name, weight in (subject.record.get("rewards") or {}).items()
     ]
     return table(["reward", "weight", "what it is"], rows) if rows else ""
@@ -93,7 +96,7 @@ def settings(subject: Subject) -> str:
     """Every setting that is not a default, with where it came from."""
     own = TrainArguments.__dataclass_fields__.keys()
     rows = [
-        [f"`{name}`", f"`{value}`", source]
+        [span(name), span(value), text(source)]
         for name, value, source in subject.settings
         if name not in BESIDE | own and name not in ELSEWHERE
     ]

@@ -6,10 +6,10 @@ from typing import Any
 
 import datasets
 
-from commands.cards.parts import code
 from commands.cards.subject import Subject
 from data import as_text, build_prompts
 from data.arithmetic import problems
+from pages import block, span
 
 QUESTION = "What is the remainder when $7^{100}$ is divided by 5?"
 TRANSFORMERS = """\
@@ -68,9 +68,9 @@ def usage(subject: Subject) -> str:
         config = json.loads((subject.model / "adapter_config.json").read_text(encoding="utf-8"))
         base = json.dumps(subject.base.get("hub_id") or subject.base_name)
         vllm, fields = VLLM_ADAPTER, {**fields, "base": base, "rank": config.get("r", 16)}
-    local = "" if subject.repository else f"`{subject.model.name}` is the folder beside this page.\n\n"
+    local = "" if subject.repository else f"{span(subject.model.name)} is the folder beside this page.\n\n"
     first = (PEFT if subject.adapter else TRANSFORMERS).format(prompt=f"{prompt}\ninputs = {inputs}", **fields)
-    return f"{local}{code(first, 'python')}\n\nWith vLLM:\n\n{code(vllm.format(prompt=prompt, **fields), 'python')}"
+    return f"{local}{block(first, 'python')}\n\nWith vLLM:\n\n{block(vllm.format(prompt=prompt, **fields), 'python')}"
 
 
 def _does_sums(subject: Subject) -> bool:

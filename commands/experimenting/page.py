@@ -4,10 +4,10 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands.cards.parts import table
 from commands.experimenting.measure import MEASURES, Results, Spread, title_of
 from commands.experimenting.specification import Arm
 from evaluation.over_seeds import SeededDifference
+from pages import table
 
 
 def findings(results: Results) -> list[str]:

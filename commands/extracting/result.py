@@ -9,6 +9,7 @@ from typing import Any
 from commands.extracting.outcome import Outcome, Point
 from commands.extracting.pool import Pool
 from commands.extracting.work import Asked
+from pages import table, text
 from runs.folder import Folder, write_lines, write_whole
 
 FATES = {"at once": "passed at once", "rewritten": "passed when rewritten", "dropped": "dropped"}
@@ -103,8 +104,8 @@ def report_page(account: dict[str, Any]) -> str:
     lines = [
         "# Knowledge points",
         "",
-        f"Teacher: {account['teacher']}. {account['problems']:,} problems, {account['set_aside']:,} set aside.",
-        f"Data: {account['dataset']}, fingerprint {account['fingerprint'][:16]}. Prompts: {account['prompts']}.",
+        f"Teacher: {text(account['teacher'])}. {account['problems']:,} problems, {account['set_aside']:,} set aside.",
+        f"Data: {text(account['dataset'])}, fingerprint {account['fingerprint'][:16]}. Prompts: {account['prompts']}.",
         "",
         f"Solutions with the right answer: {solutions['source']:,} of the source, {solutions['teacher']:,} of the "
         f"teacher; {solutions['none']:,} problems have none.",
@@ -123,4 +124,4 @@ def report_page(account: dict[str, Any]) -> str:
 def _table(left: str, right: str, rows: dict[str, int]) -> list[str]:
     if not rows:
         return []
-    return [f"| {left} | {right} |", "|---|---|", *(f"| {name} | {count:,} |" for name, count in rows.items()), ""]
+    return [table([left, right], [[text(name), f"{count:,}"] for name, count in rows.items()]), ""]

@@ -6,10 +6,11 @@ from typing import Any
 
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from commands.cards.parts import reproduced, table
+from commands.cards.parts import reproduced
 from commands.hub import hub_id, require_repository, upload
 from commands.sendable import files_to_send
 from data import DATASETS, HUB_IDS
+from pages import one_line, span, table, text
 from runs.folder import write_whole
 from runs.public import without_paths
 from runs.samples import SampleFolder
@@ -51,8 +52,8 @@ def write_card(folder: SampleFolder, **licence: Any) -> None:
     """
     record = folder.read()
     template = "---\n{{ card_data }}\n---\n\n{{ text }}\n"
-    text = "\n\n".join([_about(record), _counts(record), _made(record)])
-    card = DatasetCard.from_template(_head(record, licence), template_str=template, text=text)
+    page = "\n\n".join([_about(record), _counts(record), _made(record)])
+    card = DatasetCard.from_template(_head(record, licence), template_str=template, text=page)
     write_whole(folder.path / "README.md", without_paths(card.content.rstrip(), record) + "\n")
 
 
@@ -63,7 +64,7 @@ def _head(record: dict[str, Any], licence: dict[str, Any]) -> DatasetCardData:
     source = HUB_IDS.get(asked["data"]) or (hub_id(asked["data"]) if asked["data"] not in DATASETS else None)
     known: dict[str, Any] = {"license": "apache-2.0"} if asked["data"] == "arithmetic" else licence  # this project's
     return DatasetCardData(
-        pretty_name=f"{Path(asked['data']).name}, learnable for {Path(_model(asked)).name}",
+        pretty_name=one_line(f"{Path(asked['data']).name}, learnable for {Path(_model(asked)).name}"),
         language=["en"],
         task_categories=["text-generation"],
         size_categories=["n<1K" if kept < 1000 else "1K<n<10K" if kept < 10_000 else "10K<n<100K"],
@@ -80,9 +81,9 @@ def _model(asked: dict[str, Any]) -> str:
 
 def _about(record: dict[str, Any]) -> str:
     asked, zone, found = record["question"], record["zone"], record["result"]
-    model = _model(asked)
+    model = text(_model(asked))
     return (
-        f"# {asked['data']}, learnable for {model}\n\n"
+        f"# {text(asked['data'])}, learnable for {model}\n\n"
         f"{found['kept']:,} of {found['problems']:,} problems: those that {model} solved {zone['low']} to "
         f"{zone['high']} times of {zone['samples']}. The zone is a statement about this model, this prompt, this "
         "temperature and this length: for another, sample again.\n\n![histogram](histogram.png)"
@@ -103,14 +104,14 @@ def _counts(record: dict[str, Any]) -> str:
             f" {found['given_up']:,} problems were given up as unlikely; {found['expected_missed']:.1f} learnable "
             "ones are expected to be missed."
         )
-    aside = [f"* {count:,}: {reason}" for reason, count in found["set_aside"].items()]
+    aside = [f"* {count:,}: {text(reason)}" for reason, count in found["set_aside"].items()]
     parts = [table(["right answers", "problems"], rows), notes]
     parts += ["Set aside before sampling (`set_aside.jsonl`):", "\n".join(aside)] if aside else []
     return "\n\n".join(parts)
 
 
 def _made(record: dict[str, Any]) -> str:
-    asked = [[name, f"`{value}`"] for name, value in record["question"].items() if value is not None]
+    asked = [[name, span(value)] for name, value in record["question"].items() if value is not None]
     return "\n\n".join(
         ["## How it was made", reproduced(record["command"], record), table(["asked for", "value"], asked)]
     )

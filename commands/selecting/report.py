@@ -3,6 +3,7 @@
 from typing import Any
 
 from commands.selecting.display import notes, tables
+from pages import block, table, text
 from runs.folder import write_whole
 from runs.samples import SampleFolder
 
@@ -19,9 +20,9 @@ def write_report(summary: dict[str, Any], folder: SampleFolder) -> None:
     record = folder.read()
     asked = record["question"]
     model = "the embedded model" if asked["model"] == "embedded" else asked["model"]
-    rules, kept, *joint = (markdown(table) for table in tables(summary))
+    rules, kept, *joint = (table(head, cells) for head, *cells in tables(summary))
     parts = [
-        f"# Knowledge points of {asked['data']}, selected for {model}",
+        f"# Knowledge points of {text(asked['data'])}, selected for {text(model)}",
         f"{summary['problems']:,} problems, {summary['samples']} samples with each subset. {ABOUT}",
         rules,
         "![accuracy against number of points](accuracy.png)",
@@ -30,13 +31,7 @@ def write_report(summary: dict[str, Any], folder: SampleFolder) -> None:
         kept,
         *([JOINT, *joint] if joint else []),
         "## How it was made",
-        f"```\n{record['command']}\n```",
-        "\n".join(f"* {name}: {value}" for name, value in asked.items() if value is not None),
+        block(record["command"]),
+        "\n".join(f"* {name}: {text(value)}" for name, value in asked.items() if value is not None),
     ]
     write_whole(folder.path / "report.md", "\n\n".join(parts) + "\n")
-
-
-def markdown(table: list[list[str]]) -> str:
-    """A table in Markdown."""
-    head, *rows = (f"| {' | '.join(row)} |" for row in table)
-    return "\n".join([head, "|" + "---|" * len(table[0]), *rows])

@@ -1,20 +1,26 @@
 """The page of a run is written whatever of its record is there, and is a valid card whose programs run."""
 
+import json
 import re
 import shutil
+from urllib.parse import unquote
 
 import pytest
-from huggingface_hub import ModelCard
+from huggingface_hub import DatasetCard, ModelCard
 from huggingface_hub.repocard import REGEX_YAML_BLOCK, metadata_load
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
+from markdown_it import MarkdownIt
 from transformers.pipelines import PIPELINE_REGISTRY
 
 import embedded
 from commands.cards.licence import LICENCES
 from commands.cards.page import write_card
+from commands.filtering.card import write_card as write_data_card
+from commands.sample_record import weights_mark
 from runs.folder import RunFolder
 from runs.plots import draw
 from runs.records import append_jsonl
+from runs.samples import SampleFolder
 from trainers import METHODS
 
 SIDE = {"problems": 1, "accuracy": 1.0, "accuracy_se": float("nan"), "mean_length": 30.0, "mean_length_se": None}
@@ -153,3 +159,84 @@ def test_every_method_has_its_equation_and_a_citation(run, tmp_path, method):
     entry = re.search(r"```bibtex\n(@.*?)```", page, re.DOTALL)[1]
     assert entry.count("{") == entry.count("}")
     assert METHODS[method][0]._paper["title"] in " ".join(entry.split())
+
+
+# Names with markup in them
+
+HOSTILE = [
+    "<img src=x onerror=alert(1)>",
+    "a|b](javascript:alert(1))",
+    "x\n---\nlicense: mit\n---\n# y",
+    "`*a* _b_ [c](https://d.example) $e$ ``` &lt;",
+]
+OURS = re.compile(r"</?(?:details|code)>|<summary>[\w' ]+</summary>")
+
+
+def parts(page):
+    """Tokens of a page, those within lines in place of their line."""
+    for token in MarkdownIt("commonmark", {"html": True}).enable("table").parse(page):
+        yield from token.children or [token]
+
+
+def report(run, folder, benchmark):
+    """A report of this model in its run."""
+    result = {
+        "benchmark": benchmark, "shots": 0, "n_samples": 1, "metric": "avg@1", "score": 0.5, "se": 0.02,
+        "problems": 500, "smoke": False,
+    }  # fmt: skip
+    question = {"model": "a/model", "weights": weights_mark(str(run.final))}
+    (run.path / "evaluations" / folder).mkdir(parents=True)
+    (run.path / "evaluations" / folder / "report.md").write_text("")
+    record = run.path / "evaluations" / folder / "evaluation.json"
+    record.write_text(json.dumps({"question": question, "results": [result]}))
+
+
+def require_text(page, name):
+    """The page shows a name as it is, and has no markup of its own for it."""
+    tokens = list(parts(page))
+    html = "".join(token.content for token in tokens if token.type.startswith("html"))
+    assert not OURS.sub("", html).strip()
+    targets = [str(token.attrs.get("href", token.attrs.get("src"))) for token in tokens if token.attrs]
+    assert not [target for target in targets if "javascript" in target or "d.example" in target]
+    assert not [token for token in tokens if token.type == "hr"]
+    shown = "".join(token.content for token in tokens if not token.type.startswith("html"))
+    assert " ".join(name.split()) in shown
+    assert shown.count(" ".join(name.split())) >= 3
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_with_markup_is_text_in_the_card_of_a_model(run, tmp_path, name):
+    other = RunFolder(tmp_path / "run")
+    shutil.copytree(run.path, other.path)
+    report(other, "a [b](c)", name)
+    filtered = {**FILTERED, "data": name, "model": name}
+    base = {"license": "other", "license_name": name, "license_link": f"javascript:{name}"}
+    other.update(model=name, base=base, data={"name": name, "problems": 9, "filtered": filtered})
+    other.update(
+        rewards={name: 1.0}, prompt={**run.read()["prompt"], "messages": [{"role": "system", "content": name}]}
+    )
+    write_card(other)
+    page = ModelCard.load(other.readme)
+    require_text(page.text, name)
+    (target,) = [target for token in parts(page.text) if "report.md" in (target := str(token.attrs.get("href")))]
+    assert (other.path / unquote(target)).is_file()
+    facts = page.data.to_dict()
+    assert facts["license"] == "other"
+    assert facts["license_name"] == " ".join(name.split())
+    assert page.data.eval_results[0].dataset_name == f"{' '.join(name.split())}, held out"
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_with_markup_is_text_in_the_card_of_a_data_set(tmp_path, name):
+    folder = SampleFolder(tmp_path / "data", "filter.json")
+    result = {
+        "kept": 2, "problems": 9, "histogram": [1, 2], "samples": 9, "samples_saved": 0.0, "truncated": 0,
+        "without_answer": 0, "given_up": 0, "set_aside": {name: 3},
+    }  # fmt: skip
+    question = {"data": name, "model": name, "system_prompt": name}
+    folder.update(question=question, zone={"low": 1, "high": 2, "samples": 4}, result=result, command=f"cli.py {name}")
+    write_data_card(folder)
+    page = DatasetCard.load(folder.path / "README.md")
+    require_text(page.text, name)
+    assert page.data.to_dict().get("license") is None
+    assert "learnable for" in page.data.pretty_name

@@ -107,3 +107,14 @@ def test_claims_cover_the_suites_of_their_cards():
     # The KnowRL card's own averages check the transcription: 70.08, 73.46, 74.16.
     means = [sum(row.values()) / len(row) for row in CLAIMS["knowrl"].values()]
     assert [round(mean, 2) for mean in means] == pytest.approx([70.08, 73.46, 74.16], abs=0.011)
+
+
+def test_a_name_with_markup_is_text_in_the_report(tmp_path):
+    """Of a benchmark or a model; its protocol stays within its fence."""
+    name = "<img src=x>|`*a*`"
+    paths = write_report([result(f"{name}.jsonl", claims={})], tmp_path, model=name, protocol={"p": "\n```\n# x"})
+    page = paths["md"].read_text()
+    assert "# &lt;img src=x&gt;&#124;\\`\\*a\\*\\`\n" in page
+    assert "<img" not in page.partition("## Protocol")[0]
+    assert all(line.count("|") == 3 for line in page.splitlines()[2:5])
+    assert json.loads(paths["json"].read_text())["model"] == name
