@@ -98,7 +98,10 @@ class Sandbox:
         Raises:
             UserError: No protection works here, and `allow_unsafe_code` is not set.
         """
-        source = code.encode("utf-8", "surrogatepass")
+        try:
+            source = code.encode()
+        except UnicodeEncodeError as error:  # half a character, which Python would not compile either
+            return Result("", f"{type(error).__name__}: {error}")
         if len(source) > LONGEST_CODE:
             return Result("", f"the code is longer than {LONGEST_CODE} bytes")
         self.start()

@@ -78,8 +78,8 @@ def _only_pipes(code: int, stdout: int, errors: int, kept: set[int]) -> str:
 def _execute(source: str) -> None:
     sys.stdin = io.StringIO()
     sys.stdout = io.TextIOWrapper(
-        io.FileIO(STDOUT, "w", closefd=False), "utf-8", errors="backslashreplace", line_buffering=True
-    )
+        io.FileIO(STDOUT, "w", closefd=False), "utf-8", errors="replace", line_buffering=True
+    )  # an escape has more bytes than what it stands for, and the limit is on what was printed
     sys.argv = ["snippet"]
     exec(compile(source, "<snippet>", "exec"), {"__name__": "__main__", "__builtins__": builtins})
 
@@ -97,7 +97,7 @@ def _report(error: BaseException, status: int) -> None:
         text = type(error).__name__
     if len(text) > LONGEST_ERROR:
         text = text[: LONGEST_ERROR // 2] + " ... " + text[-LONGEST_ERROR // 2 :]
-    os.write(ERRORS, text.encode("utf-8", "backslashreplace"))
+    os.write(ERRORS, text.encode("utf-8", "replace"))
 
 
 def die_with(parent: int) -> None:

@@ -80,6 +80,31 @@ def test_output_is_kept_up_to_its_limit():
     assert (result.stdout, result.truncated, result.timed_out) == ("1234567890", True, False)
 
 
+HALF = "chr(0xd800)"  # of a pair: no text can be written with it
+
+
+def test_half_a_character_in_a_snippet_is_an_error_of_the_snippet(sandbox):
+    result = sandbox.run("print(1)  # \ud800")
+    assert result.error.startswith(r"UnicodeEncodeError: 'utf-8' codec can't encode character '\ud800' in position 12")
+    assert (result.stdout, result.timed_out, result.truncated) == ("", False, False)
+    assert sandbox.run("print('whole')").stdout == "whole\n"
+
+
+@pytest.mark.parametrize(("printed", "read"), [(f"{HALF} * 99", "?" * 99), (f"{HALF} + 'é' * 48", "?" + "é" * 48)])
+def test_half_a_character_counts_as_no_more_than_what_is_read_of_it(printed, read):
+    with Sandbox(workers=1, max_output=100) as sandbox:
+        result = sandbox.run(f"print({printed})")
+    assert (result.stdout, result.error, result.truncated) == (f"{read}\n", None, False)
+
+
+@pytest.mark.parametrize("character", [HALF, "chr(0x1f600)"])
+def test_a_long_error_message_is_no_output(sandbox, character):
+    result = sandbox.run(f"raise ValueError({character} * 5000)")
+    assert result.error.startswith("ValueError: ")
+    assert " ... " in result.error
+    assert not result.truncated
+
+
 def test_memory_is_limited_to_what_was_asked():
     with Sandbox(workers=1, memory=100 << 20) as sandbox:
         assert sandbox.run("bytearray(50 << 20)").error is None
