@@ -2,6 +2,7 @@
 
 import difflib
 import errno
+import io
 import os
 import pickle
 import re
@@ -12,14 +13,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from outgoing import traceback_of, without_secrets
+from outgoing import tellable, traceback_of
 
 KEPT = 10
 """Tracebacks of defects that stay on disk."""
 # What safetensors (Rust) and torch (C++) say in place of an OSError.
 _FULL = re.compile(r"No space left on device|Disk quota exceeded|PytorchStreamWriter failed|unexpected pos \d+ vs \d+")
 _BROKEN = re.compile(r"Weights only load failed|PytorchStreamReader failed|Error while deserializing header")
-_ADVICE = re.compile(r"weights_only|safe_globals|Do it only if you got the file")
 _PATH_NAMES = ("path", "file", "filename", "f", "checkpoint_file", "folder", "save_directory", "output_dir")
 """Of arguments that hold what is read or written, in this project, torch, safetensors and transformers."""
 
@@ -75,10 +75,10 @@ def some_of(names: Iterable[object], limit: int = 12) -> str:
 def told(error: BaseException) -> tuple[int, str]:
     """Return the exit code of what ended a command, and the paragraph that is told of it, without secrets."""
     if isinstance(error, UserError):
-        return error.exit_code, _harmless(str(error))
+        return error.exit_code, tellable(str(error))
     if isinstance(error, KeyboardInterrupt):
         return 130, "interrupted."
-    first = (_harmless(str(error)).strip().splitlines() or [""])[0].rstrip(".")
+    first = (tellable(str(error)).strip().splitlines() or [""])[0].rstrip(".")
     chain = list(_chain(error))
     if type(error).__name__ == "OutOfMemoryError":  # torch's, which not every command imports
         return 2, (
@@ -99,7 +99,7 @@ def told(error: BaseException) -> tuple[int, str]:
             f"{_path_of(broken, error) or 'a file'} cannot be read as weights: it is broken, or no checkpoint "
             f"({type(error).__name__}{f': {first}' if first else ''}). Copy it here anew, or remove it."
         )
-    kept = _keep(_harmless(traceback_of(error)))
+    kept = _keep(traceback_of(error))
     where = (
         f"Where it happened is in {kept}; --debug shows it at once." if kept else "--debug shows where it happened."
     )
@@ -107,12 +107,6 @@ def told(error: BaseException) -> tuple[int, str]:
         f"{type(error).__name__}{f': {first}' if first else ''}{_place(error)}. This is a defect of the toolkit, not "
         f"of your settings. {where}"
     )
-
-
-def _harmless(text: str) -> str:
-    """Text of an error without secrets, and without torch's advice to run code that a broken file may hold."""
-    sentences = re.split(r"(?<=\.)(?= )|(?=\n)", without_secrets(text))
-    return "".join(part for part in sentences if not (_ADVICE.search(part) and part.endswith(".")))
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -145,9 +139,9 @@ def _path_of(*errors: BaseException) -> str | None:
         for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
             for name in _PATH_NAMES:
                 value = frame.f_locals.get(name)
-                value = getattr(value, "name", value) if not isinstance(value, os.PathLike) else os.fspath(value)
-                if isinstance(value, str) and value and os.path.exists(value):
-                    return value
+                value = getattr(value, "name", None) if isinstance(value, io.IOBase) else value
+                if isinstance(value, str | Path) and os.path.exists(value):
+                    return str(value)
     return None
 
 

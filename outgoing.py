@@ -27,6 +27,8 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 
+_ADVICE = re.compile(r"weights_only|safe_globals|Do it only if you got the file")
+
 
 def put(text: str, to: TextIO | None = None) -> None:
     """Write text for a person, with its line ends, to standard output or another stream."""
@@ -65,6 +67,12 @@ def without_secrets(text: str) -> str:
     return _SECRET.sub(lambda found: (found["name"] or "") + "…", hide(text, known))
 
 
+def tellable(text: str) -> str:
+    """Text of an error without secrets, and without torch's advice to run code that a broken file may hold."""
+    sentences = re.split(r"(?<=\.)(?= )|(?=\n)", without_secrets(text))
+    return "".join(part for part in sentences if not (_ADVICE.search(part) and part.endswith(".")))
+
+
 def hide(text: str, secrets: Iterable[str]) -> str:
     """Put `…` in place of these secrets, as they are and as JSON or an address escapes them; short ones stay."""
     forms = set()
@@ -85,12 +93,12 @@ def guard_python() -> None:
 
 
 def traceback_of(error: BaseException) -> str:
-    """Return the whole traceback of an error, without secrets."""
-    return without_secrets("".join(traceback.format_exception(error)))
+    """Return the whole traceback of an error, as far as it may be told."""
+    return tellable("".join(traceback.format_exception(error)))
 
 
 def _leaving(text: object) -> str:
-    return clean(without_secrets(str(text)))
+    return clean(tellable(str(text)))
 
 
 def _record(*parts: Any, **named: Any) -> logging.LogRecord:

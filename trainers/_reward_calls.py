@@ -12,7 +12,7 @@ import torch
 from trl.trainer.utils import is_async_callable
 
 from errors import RewardError
-from outgoing import without_secrets
+from outgoing import tellable
 
 LARGEST = torch.finfo(torch.float32).max
 """TRL keeps rewards in float32."""
@@ -66,7 +66,7 @@ def _shipped(func: Any) -> bool:
 
 def _failed(func: Any, name: str, error: Exception, kwargs: Mapping[str, Any]) -> RewardError:
     file, line = _place(func, error)
-    first = (without_secrets(str(error)).strip().splitlines() or [""])[0]
+    first = (tellable(str(error)).strip().splitlines() or [""])[0]
     what = f"{type(error).__name__}: {first}" if first else type(error).__name__
     return RewardError(
         f"the reward function {name} ({file}, line {line}){_when(kwargs)} failed on {len(kwargs['completions'])} "

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from boxed import last_boxed
 from commands.terminal.console import say
-from outgoing import without_secrets
+from outgoing import tellable
 from runs.folder import RunFolder
 from runs.records import append_jsonl, completions_file, forget_after, read_jsonl
 from trainers import Generation, RolloutCallback
@@ -101,7 +101,7 @@ class Recorder(RolloutCallback):
             yield
         except Exception as error:
             if not self._failed:
-                what = f"{type(error).__name__}: {without_secrets(str(error))}"
+                what = f"{type(error).__name__}: {tellable(str(error))}"
                 say(f"warning: {self.run.path} is not complete, the run goes on: {what}")
             self._failed = True
 
