@@ -225,7 +225,7 @@ def test_a_model_that_is_not_there(refuse):
 
 
 def test_a_folder_with_the_results_of_another_run(refuse, tmp_path):
-    (tmp_path / "run.json").write_text("{}")
+    (tmp_path / "run.json").write_text('{"status": "finished"}')
     assert "holds the results of a finished run" in refuse("--output_dir", tmp_path)
 
 
