@@ -20,11 +20,13 @@ import threading
 import weakref
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import TracebackType
 
 from evaluation._sandbox.client import Server, ServerError
 from evaluation._sandbox.ladder import Rung, choose
 from evaluation._sandbox.result import Result, result_of
+from shortage import patiently
 
 __all__ = ["Result", "Sandbox", "run_python"]
 
@@ -71,11 +73,11 @@ class Sandbox:
         """Find out what protection works here and start the first server.
 
         Raises:
-            UserError: None works, and `allow_unsafe_code` is not set.
+            UserError: None works, and `allow_unsafe_code` is not set; or the machine gives no processes.
         """
         with self._lock:
             if self.rung is None:
-                self.rung, server = choose(unsafe=self.allow_unsafe_code)
+                self.rung, server = patiently(lambda: choose(unsafe=self.allow_unsafe_code))
                 self._servers.add(server)
                 self._places.get()
                 self._places.put(server)
@@ -96,7 +98,7 @@ class Sandbox:
             timeout: Seconds, wall clock.
 
         Raises:
-            UserError: No protection works here, and `allow_unsafe_code` is not set.
+            UserError: No protection works here, and `allow_unsafe_code` is not set; or the machine gives no processes.
         """
         try:
             source = code.encode()
@@ -110,7 +112,8 @@ class Sandbox:
         try:
             if server is None or server.ended():
                 server = self._another(server)
-            ending = server.run(source, timeout=timeout, memory=self.memory, max_output=self.max_output)
+            run = partial(server.run, source, timeout=timeout, memory=self.memory, max_output=self.max_output)
+            ending = patiently(run)
             kept = server
         except ServerError as error:
             return Result("", f"the sandbox broke: {error}")
@@ -124,7 +127,7 @@ class Sandbox:
         if dead is not None:
             self._discard(dead)
         assert self.rung is not None
-        server = self.rung.start()
+        server = patiently(self.rung.start)
         self._servers.add(server)
         return server
 

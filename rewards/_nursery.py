@@ -114,7 +114,7 @@ class Nursery:
         """Return a fresh worker.
 
         Raises:
-            OSError: The nursery is gone.
+            OSError: The nursery is gone, or the machine has no process or memory to give.
         """
         ours, theirs = socket.socketpair()
         with theirs:
@@ -123,8 +123,12 @@ class Nursery:
         if len(answer) < ORDER.size:
             ours.close()
             raise ConnectionResetError("the nursery has ended")
+        letter, number = ORDER.unpack(answer)
+        if letter == b"e":
+            ours.close()
+            raise OSError(number, os.strerror(number))
         ours.settimeout(START_SECONDS)
-        return Worker(ORDER.unpack(answer)[1], ours, self)
+        return Worker(number, ours, self)
 
     def order(self, letter: bytes, pid: int) -> None:
         """Have something done to a worker."""

@@ -16,8 +16,10 @@ import weakref
 from collections.abc import Sequence
 from typing import Any
 
+from errors import UserError
 from rewards._batch import Batch, Outcome
 from rewards._nursery import Nursery, Worker
+from shortage import patiently
 
 RECYCLED_AFTER = 20_000
 """Items after which a worker is replaced, because caches of a library may grow without end."""
@@ -58,13 +60,14 @@ class Pool:
         With fewer endless items than `SLOW_LANES` this takes as long as one of them may, plus the time of the others.
 
         Raises:
-            RuntimeError: The function's module cannot be imported, or workers cannot be kept alive.
+            RuntimeError: The function's module cannot be imported.
+            UserError: The machine gives no processes, or ends them at once.
         """
         if not items:
             return []
         with self._lock:
             try:
-                self._started()
+                patiently(self._started)
                 outcomes = Batch(self, items).run()
             except BaseException:  # a Ctrl-C, too: workers in the middle of a batch are of no use to the next one
                 self._end()
@@ -76,12 +79,12 @@ class Pool:
         """Return a fresh worker, from a new nursery if the old one was killed."""
         for _ in range(2):
             try:
-                return self._started().fork()
+                return patiently(lambda: self._started().fork())
             except OSError:
                 self._end()
-        raise RuntimeError(
-            "processes that check answers die as soon as they start; look for an out-of-memory killer or a limit on "
-            "the number of processes (ulimit -u)"
+        raise UserError(
+            "Processes that check answers are killed as soon as they start; look for an out-of-memory killer and give "
+            "the machine, or the container, more memory."
         )
 
     def _keep_the_best(self) -> None:

@@ -41,6 +41,7 @@ def verify(golds: Sequence[str], texts: Sequence[str], *, extraction: Extraction
     Raises:
         ValueError: The two sequences differ in length.
         TypeError: A gold or a text is not a string.
+        UserError: The machine gives no process to compare in, and has not for some seconds.
 
     >>> verify(["0.5", "7"], [r"It is \boxed{\frac12}.", "It is 7."])
     [1.0, 0.0]

@@ -5,8 +5,8 @@ accelerator, so that it can fork: a worker is ready in milliseconds instead of t
 is a script and imports nothing of the project itself, and the parent's `__main__` is never run again.
 
 Orders on the control socket are `ORDER` structs (a letter and a pid): "f" forks a worker, which talks through the
-descriptor sent along, and is answered by its pid; "k" kills one; "n" lets one yield to its siblings. The end of the
-control socket, however the parent died, kills all workers.
+descriptor sent along, and is answered by its pid, or by "e" and an errno where no process is to be had; "k" kills
+one; "n" lets one yield to its siblings. The end of the control socket, however the parent died, kills all workers.
 """
 
 import contextlib
@@ -59,7 +59,11 @@ def _serve(control: socket.socket, children: set[int], work: Callable[[socket.so
             return
         letter, pid = ORDER.unpack(order)
         if letter == b"f":
-            pid = _fork(control, socket.socket(fileno=descriptors[0]), work)
+            try:
+                pid = _fork(control, socket.socket(fileno=descriptors[0]), work)
+            except OSError as error:  # the workers that there are go on
+                control.sendall(ORDER.pack(b"e", error.errno))
+                continue
             children.add(pid)
             control.sendall(ORDER.pack(b"f", pid))
         elif pid in children and letter == b"n":

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from evaluation._sandbox.reader import Reader, as_file
 from evaluation._sandbox.server import LENGTH, ORDER, REPLY
+from shortage import LACKING
 
 START_SECONDS = 120
 """For importing sympy and numpy: half a second here, much more on the network disk of a busy cluster."""
@@ -69,6 +70,7 @@ class Server:
 
     Raises:
         ServerError: It did not start; the message ends with what it said.
+        OSError: The machine has no process or memory for it.
     """
 
     def __init__(self, layers: Sequence[str], jail: str = "", library: str = ""):
@@ -90,6 +92,8 @@ class Server:
                 start_new_session=True,
             )
         except OSError as error:
+            if error.errno in LACKING:
+                raise
             raise ServerError(f"{sys.executable} cannot be started: {error}") from None
         finally:
             theirs.close()
@@ -105,6 +109,9 @@ class Server:
             self._log.seek(0)
             said = self._log.read().decode(errors="replace").strip()
             self._log.close()
+            for number in LACKING:
+                if os.strerror(number) in said:
+                    raise OSError(number, os.strerror(number)) from None
             raise ServerError(said.rpartition("\n")[2] or "it ended without a word") from None
 
     def _exactly(self, size: int) -> bytes:
@@ -124,6 +131,7 @@ class Server:
 
         Raises:
             ServerError: The server has died; start another.
+            OSError: The machine has no process or memory for it; the server lives.
         """
         start = time.monotonic()
         pipes = [os.pipe(), os.pipe()]
@@ -137,6 +145,8 @@ class Server:
             theirs = ()
             return self._attend(Reader(*mine, limits=(max_output, ERROR_BYTES)), start, timeout)
         except OSError as error:
+            if error.errno in LACKING:
+                raise
             raise ServerError(str(error)) from None
         finally:
             for fd in (*mine, *theirs):
@@ -152,6 +162,8 @@ class Server:
             ready = {fd for fd, _ in poll.poll(1000 * max(0.0, deadline - time.monotonic()))}
             if self.control.fileno() in ready:
                 status, _ = REPLY.unpack(self._exactly(REPLY.size))
+                if status < 0:
+                    raise OSError(-status, os.strerror(-status))
                 run.drain()
                 if not reason and run.full():  # it ended before its output was read
                     reason = "output"

@@ -68,6 +68,7 @@ def choose(*, unsafe: bool) -> tuple[Rung, Server]:
 
     Raises:
         UserError: No rung holds.
+        OSError: The machine has no process or memory to try one; that says nothing about the walls.
     """
     met = [] if sys.platform == "linux" else [f"this is {platform.system()}, and the walls are those of Linux"]
     for rung in rungs(unsafe=unsafe):
@@ -115,7 +116,11 @@ def self_test(rung: Rung) -> tuple[Server, list[str]]:
             unshare=probes.UNSHARE.get(platform.machine(), -1),
         )
         server = rung.start(library)
-        lines = _lines(server, code)
+        try:
+            lines = _lines(server, code)
+        except BaseException:
+            server.kill()
+            raise
         refused = [name for name in probes.NAMES if f"{name} refused" in lines]
         unharmed = Path(secret).exists() and not Path(victim).exists()
         return server, [name for name in probes.NAMES if name not in refused or not unharmed]

@@ -9,6 +9,7 @@ source, stdout, errors) and "k" (kill the one that runs). One `REPLY` answers a 
 
 import contextlib
 import ctypes
+import errno
 import gc
 import importlib
 import json
@@ -26,7 +27,7 @@ from evaluation._sandbox.walls import LANDLOCK, Walls, library_folders
 
 ORDER = struct.Struct("!cdQ")
 REPLY = struct.Struct("!iQ")
-"""The status as waitpid gives it, and the largest resident set in bytes."""
+"""The status as waitpid gives it, or -errno where no process could be made, and the largest resident set in bytes."""
 LENGTH = struct.Struct("!I")
 
 BACKSTOP = 2.0
@@ -99,9 +100,14 @@ def _serve(control: socket.socket, walls: Walls) -> None:
             return
         letter, timeout, memory = ORDER.unpack(order)
         if letter == b"r":
-            pid = _fork(walls, descriptors, timeout, memory)
-            for fd in descriptors:
-                os.close(fd)
+            try:
+                pid = _fork(walls, descriptors, timeout, memory)
+            except OSError as error:
+                control.sendall(REPLY.pack(-(error.errno or errno.EAGAIN), 0))
+                continue
+            finally:
+                for fd in descriptors:
+                    os.close(fd)
             ended = _attend(control, pid, time.monotonic() + timeout + BACKSTOP)
             _, status, usage = os.wait4(pid, 0)
             _bury_the_rest(pid)

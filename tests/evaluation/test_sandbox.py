@@ -1,6 +1,7 @@
 """What a snippet can rely on, and that the processes behind it come and go with the evaluator."""
 
 import ctypes
+import errno
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import shortage
 from errors import UserError
 from evaluation._sandbox import client, ladder, landlock, walls
 from evaluation._sandbox.client import ServerError
@@ -166,6 +168,56 @@ def test_a_server_that_dies_meanwhile_is_no_error_of_the_evaluator():
         threading.Timer(0.3, server.process.kill).start()
         assert "the sandbox broke" in sandbox.run("import time; time.sleep(20)", timeout=30).error
         assert sandbox.run("print(1)").stdout == "1\n"
+
+
+@pytest.fixture
+def starved(monkeypatch):
+    """Let forks of launcher and server fail after so many good ones; the launcher's is the first of a server's."""
+    monkeypatch.setattr(shortage, "PAUSES", (0.01, 0.01))
+
+    def starve(good, bad):
+        patch = f"from tests.rewards.fakes import starve; starve({good}, {bad}); import importlib;"
+        monkeypatch.setattr(client, "BOOT", client.BOOT.replace("import importlib;", patch))
+
+    return starve
+
+
+def test_a_short_want_of_processes_is_waited_for(starved):
+    starved(2, 2)
+    with Sandbox(workers=1) as sandbox:
+        assert sandbox.run("print(1)").stdout == "1\n"
+
+
+@pytest.mark.parametrize("good", [0, 1])
+def test_a_want_of_processes_at_the_start_says_nothing_about_the_walls(starved, good):
+    starved(good, 10_000)
+    with pytest.raises(UserError, match=r"Resource temporarily unavailable.*\(ulimit -u\)"):
+        Sandbox(workers=1, allow_unsafe_code=True).start()
+
+
+def test_a_want_of_processes_that_lasts_is_told_and_fails_no_snippet(starved):
+    starved(3, 10_000)
+    with Sandbox(workers=1) as sandbox:
+        assert sandbox.run("print(1)").stdout == "1\n"
+        for _ in range(2):
+            with pytest.raises(UserError, match=r"\(ulimit -u\)"):
+                sandbox.map(["print(1)"] * 20)
+
+
+def test_a_launcher_that_cannot_be_started_is_waited_for_and_told(starved, monkeypatch):
+    start, refused = subprocess.Popen, iter([errno.EAGAIN, errno.ENOMEM])
+
+    def popen(*arguments, **options):
+        for number in refused:
+            raise OSError(number, os.strerror(number))
+        return start(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    with Sandbox(workers=1) as sandbox:
+        assert sandbox.run("print(1)").stdout == "1\n"
+    refused = iter([errno.ENOMEM] * 100)
+    with pytest.raises(UserError, match="Cannot allocate memory"):
+        Sandbox(workers=1).start()
 
 
 def test_a_forked_child_of_the_evaluator_starts_its_own(sandbox):

@@ -2,7 +2,9 @@
 
 import contextlib
 import ctypes
+import errno
 import importlib
+import itertools
 import os
 import signal
 import sys
@@ -23,6 +25,22 @@ def judge(gold, text, extraction):
     if "broken" in text:
         raise KeyError(text)
     return None if "?" in gold else float(f"{{{gold}}}" in text)
+
+
+def starve(good, bad):
+    """As an example it makes the nursery fork `good` times, fail `bad` times, and fork again."""
+    fork, calls = os.fork, itertools.count()
+
+    def refused():
+        if good <= next(calls) < good + bad:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return fork()
+
+    os.fork = refused
+
+
+def _starve(value):
+    starve(*value)
 
 
 def _give(value):

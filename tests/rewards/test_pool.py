@@ -1,12 +1,16 @@
 import asyncio
+import errno
 import os
 import signal
+import subprocess
 import threading
 import time
 from random import Random
 
 import pytest
 
+import shortage
+from errors import UserError
 from rewards import _batch, _pool
 from rewards._pool import Pool, default_workers
 
@@ -211,6 +215,43 @@ def test_a_function_that_cannot_be_imported_is_told():
 def test_examples_are_run_before_anything_else():
     with pytest.raises(RuntimeError, match="KeyError: 'example'"):
         Pool("tests.rewards.fakes:act", examples=[("fail", "example")]).run([("give", 1)])
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(shortage, "PAUSES", (0.01, 0.01, 0.01))
+
+
+def test_a_short_want_of_processes_is_waited_for(impatient):
+    pool = Pool("tests.rewards.fakes:act", workers=2, examples=[("starve", [1, 3])])
+    assert values(pool.run([("sleep", 0.01)] * 20)) == [0.01] * 20
+    pool.close()
+
+
+def test_a_lasting_want_of_processes_is_told_and_costs_no_answer(impatient):
+    pool = Pool("tests.rewards.fakes:act", workers=2, examples=[("starve", [1, 10_000])])
+    with pytest.raises(
+        UserError, match=r"Resource temporarily unavailable.*no answer is counted wrong.*\(ulimit -u\)"
+    ):
+        pool.run([("sleep", 0.01)] * 20)
+    assert pool.idle == []
+
+
+def test_a_nursery_that_cannot_be_started_is_waited_for_and_told(impatient, monkeypatch):
+    start, refused = subprocess.Popen, iter([errno.EAGAIN, errno.ENOMEM])
+
+    def popen(*arguments, **options):
+        for number in refused:
+            raise OSError(number, os.strerror(number))
+        return start(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    pool = Pool("tests.rewards.fakes:act", workers=1)
+    assert values(pool.run([("give", 1)])) == [1]
+    pool.close()
+    refused = iter([errno.ENOMEM] * 100)
+    with pytest.raises(UserError, match="Cannot allocate memory"):
+        pool.run([("give", 1)])
 
 
 def test_secrets_stay_outside(monkeypatch):
