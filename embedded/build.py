@@ -19,7 +19,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from tokenizers.trainers import BpeTrainer
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-from data._arithmetic_corpus import drill, example
+from data.arithmetic_corpus import drill, example
 from embedded import MODEL
 from embedded.calibration import report
 

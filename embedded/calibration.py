@@ -14,9 +14,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 
 from boxed import last_boxed
 from data import render_prompt
-from data._arithmetic_families import FAMILIES
-from data._hints import with_hints
-from data.arithmetic import problems
+from data.arithmetic import FAMILIES, problems
+from data.knowledge import with_hints
 from evaluation.engine_transformers import TransformersEngine
 from evaluation.intervals import Score, in_per_cent, score_of
 from evaluation.sampling import Request, Sampling, sample_seed

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from random import Random
 
 from boxed import last_boxed
-from data.arithmetic_knowledge import FITTING, kept_column, with_points
-from data.knowledge import JUDGED
+from data.arithmetic import FITTING, with_points
+from data.knowledge import JUDGED, kept_column
 from evaluation.teacher import Question, Reply
 
 _FAMILY = {"walks once around": "perimeter", "plants a tree": "posts", "mean score": "mean"}

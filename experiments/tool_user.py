@@ -19,8 +19,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from data._arithmetic_corpus import example
 from data.arithmetic import split_of
+from data.arithmetic_corpus import example
 from embedded import MODEL
 from embedded.build import warm_start
 from embedded.calibration import load

@@ -61,15 +61,13 @@ def test_only_the_seam_overrides_private_methods_of_trl():
 
 @pytest.mark.parametrize(
     ("package", "registry", "beside"),
-    [("rewards", "REWARDS", set()), ("trainers", "METHODS", {"advantages"}), ("data", "DATASETS", set())],
+    [("rewards", "REWARDS", set()), ("trainers", "METHODS", {"advantages"})],
 )
 def test_every_public_file_of_a_registry_is_registered(package, registry, beside):
     """`_name.py` is shared machinery; every other file must be reachable by a name that users can type."""
     entries = getattr(importlib.import_module(package), registry).values()
     functions = [part for entry in entries for part in (entry if isinstance(entry, tuple) else (entry,))]
     registered = {function.__module__.split(".")[-1] for function in functions}
-    if package == "data":
-        registered |= {name.split(".")[-1] for name in imported(ROOT / "data" / "__init__.py")} | {"arithmetic"}
     public = {path.stem for path in sources(package) if not path.stem.startswith("_")}
     assert public - beside <= registered
 

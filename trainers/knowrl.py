@@ -13,7 +13,7 @@ the model is measured without. `--delta 3` is the dual clip of verl. Where verl 
 rewards of 0 and 1 and G = 8 advantages differ by less than 0.03 %. verl's own token mean is per micro-batch, weighted
 by sequences. The card's reward is 0 without `</think>`: `--reward_funcs accuracy_after_thought`.
 
-Differs from the published run in what is not public: how points were selected (`data/_selection.py`).
+Differs from the published run in what is not public: how points were selected (`data/knowledge/selection.py`).
 """
 
 from dataclasses import dataclass, field

@@ -16,7 +16,7 @@ import pytest
 from commands import knowledge
 from commands.extracting import command as extract_command
 from data import load_problems
-from data.knowledge import JUDGED, average_points, knowledge_records, leaks
+from data.knowledge import JUDGED, leaks, record_of
 from errors import UserError
 from evaluation.chat_teacher import ChatTeacher
 from tests.evaluation.chat_server import Fault, serving
@@ -132,8 +132,8 @@ def test_the_result_is_a_data_set_of_knowledge_records_without_leaks(embedded):
     for name in ("problem", "answer", "solution", "level", "family"):
         assert list(dataset[name]) == list(source[name])
     assert not {"kp_kinds", "fitting_kept_kp_index"} & set(dataset.column_names)  # places in another list
-    records = knowledge_records(dataset)
-    assert 4 < average_points(records)["all"] <= 5
+    records = [record_of(row) for row in dataset]
+    assert 4 < sum(len(record.points) for record in records) / len(records) <= 5
     for record, row in zip(records, dataset, strict=True):
         assert not [leak for point in record.points for leak in leaks(point, row["problem"], row["answer"])]
 

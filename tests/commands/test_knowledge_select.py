@@ -19,9 +19,9 @@ from data.knowledge import (
     css,
     css_plan,
     css_subsets,
-    knowledge_records,
     leave_one_out,
     max_score,
+    record_of,
     with_hints,
 )
 from errors import UserError
@@ -255,7 +255,7 @@ def test_the_result_is_a_data_set_that_goes_on(select, tmp_path):
     select(tmp_path / "out", "--dataset", str(path), "--rule", "css")
     for name in ("knowledge.jsonl", "knowledge"):
         loaded = load_problems(str(tmp_path / "out" / name)).dataset
-        records = knowledge_records(loaded)
+        records = [record_of(row) for row in loaded]
         assert {record.problem: list(record.kept["css"]) for record in records} == columns(tmp_path / "out", "css")
         assert all(record.kept["best"] == (0,) for record in records)
         assert list(loaded["mine"]) == [3] * len(PLANTED)

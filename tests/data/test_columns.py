@@ -2,9 +2,7 @@ import datasets
 import pytest
 
 from data import DataError
-from data._answers import cell_text, final_answer
-from data._columns import RESERVED_COLUMNS
-from data._problems import map_columns
+from data.columns import RESERVED_COLUMNS, cell_text, final_answer, map_columns
 
 
 def mapped(*rows: dict, **options):

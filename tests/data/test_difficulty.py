@@ -6,10 +6,15 @@ from math import comb, lgamma
 import numpy as np
 import pytest
 
-from data import PassRates, Zone, certain_draws, classify, expected_draws, verdict_so_far
+from data import PassRates, Zone, certain_draws, expected_draws
 
 ZONES = [Zone(8, 2, 5), Zone(8, 1, 7), Zone(8, 0, 3), Zone(8, 4, 8), Zone(5, 2, 2), Zone(1, 1, 1)]
 SEQUENCES = {zone: list(product([0, 1], repeat=zone.samples)) for zone in ZONES}
+
+
+def classify(n_correct, zone):
+    """The definition, of a count of right answers among all samples."""
+    return "too_hard" if n_correct < zone.low else "too_easy" if n_correct > zone.high else "learnable"
 
 
 @pytest.mark.parametrize("zone", ZONES)
@@ -17,9 +22,7 @@ def test_a_verdict_is_given_exactly_when_every_continuation_agrees(zone):
     for sequence in SEQUENCES[zone]:
         for drawn in range(zone.samples + 1):
             right = sum(sequence[:drawn])
-            ends = {
-                classify(right + more, zone.samples, zone.low, zone.high) for more in range(zone.samples - drawn + 1)
-            }
+            ends = {classify(right + more, zone) for more in range(zone.samples - drawn + 1)}
             assert zone.verdict(right, drawn) == (ends.pop() if len(ends) == 1 else None)
 
 
@@ -31,7 +34,7 @@ def test_drawing_in_rounds_takes_no_sample_more_than_drawing_one_at_a_time(zone)
         while more := certain_draws(sum(sequence[:drawn]), drawn, zone.samples, zone.open):
             drawn += more
         assert drawn == one_at_a_time
-        assert zone.verdict(sum(sequence[:drawn]), drawn) == classify(sum(sequence), zone.samples, zone.low, zone.high)
+        assert zone.verdict(sum(sequence[:drawn]), drawn) == classify(sum(sequence), zone)
 
 
 @pytest.mark.parametrize("zone", ZONES)
@@ -51,17 +54,16 @@ def test_the_exact_rule_saves_a_quarter_of_what_is_always_and_an_eighth_of_what_
     assert saved == [0.25, 0.125]
 
 
-@pytest.mark.parametrize(
-    "wrong", [lambda: classify(9, 8), lambda: classify(-1, 8), lambda: Zone(8, 5, 2), lambda: Zone(4, 2, 5)]
-)
-def test_counts_and_zones_that_cannot_be_are_refused(wrong):
-    with pytest.raises(ValueError, match="found"):
-        wrong()
+@pytest.mark.parametrize("zone", [(8, 5, 2), (4, 2, 5), (8, -1, 5)])
+def test_a_zone_that_cannot_be_is_refused(zone):
+    with pytest.raises(ValueError, match="0 ≤ low ≤ high ≤ samples; found"):
+        Zone(*zone)
 
 
-def test_more_right_than_drawn_is_refused():
-    with pytest.raises(ValueError, match="found 3, 2, 8"):
-        verdict_so_far(3, 2, 8)
+@pytest.mark.parametrize("counts", [(3, 2), (-1, 2), (2, 9)])
+def test_counts_that_cannot_be_are_refused(counts):
+    with pytest.raises(ValueError, match=f"found {counts[0]}, {counts[1]}, 8"):
+        Zone().verdict(*counts)
 
 
 def beta_binomial(k, n, a, b):

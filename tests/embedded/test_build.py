@@ -2,7 +2,7 @@ from random import Random
 
 import pytest
 
-from data._arithmetic_corpus import example
+from data.arithmetic_corpus import example
 from embedded.build import batches, build, build_tokenizer
 from embedded.calibration import Sampled, by_length, share
 

@@ -11,10 +11,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from data._arithmetic_families import FAMILIES
-from data._hints import with_hints
-from data._prompts import STEP_BY_STEP
-from data.arithmetic import problems
+from data.arithmetic import FAMILIES, problems
+from data.knowledge import with_hints
+from data.prompts import STEP_BY_STEP
 from embedded import MODEL
 from embedded.calibration import accuracy, by_length, load, mean_tokens, sample, share
 

@@ -65,7 +65,7 @@ def test_the_hub_is_asked_for_the_entrys_source_and_its_indices_become_letters(m
             {"query": ["q", "r"], "choices": [["(A)x", "(B)y"], ["(A)x", "(B)y"]], "gold": [[1], [0, 1]]}
         )
 
-    monkeypatch.setattr("data._load.load_from_hub", load_from_hub)
+    monkeypatch.setattr("data.sources.load_from_hub", load_from_hub)
     loaded = load_benchmark("gaokao_qa")
     assert asked == {"repo": "hails/agieval-gaokao-mathqa", "config": None, "split": "test", "revision": "main"}
     assert loaded.dataset["answer"][:] == ["B", "AB"]

@@ -1,4 +1,3 @@
-import ast
 import csv
 import json
 from pathlib import Path
@@ -6,7 +5,6 @@ from pathlib import Path
 import datasets
 import pytest
 
-import data
 from data import DATASETS, DataError, load_problems
 
 ROWS = [{"problem": "1+1?", "answer": "2"}, {"problem": "1+2?", "answer": "3"}]
@@ -168,15 +166,6 @@ def test_arithmetic_needs_no_network_and_holds_its_test_problems_out():
 
 def test_the_registry_is_what_the_documentation_names():
     assert list(DATASETS) == ["arithmetic", "math", "math500", "gsm8k"]
-
-
-def test_data_imports_neither_torch_nor_its_neighbours():
-    forbidden = {"torch", "rewards", "trainers", "evaluation", "commands"}
-    for file in Path(data.__file__).parent.glob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            assert not forbidden & {name.split(".")[0] for name in names}, file
 
 
 @pytest.mark.shared

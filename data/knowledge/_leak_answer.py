@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
 from boxed import last_boxed
-from data._leak_bases import other_bases
-from data._leak_gold import Gold, common, magnitude, read_gold
-from data._leak_text import plain, sentences, squeezed
-from data._leak_told import is_told, names_the_answer, shares_words
-from data._leak_values import Found, Value, same, tokens, values
+from data.knowledge._leak_bases import other_bases
+from data.knowledge._leak_gold import Gold, common, magnitude, read_gold
+from data.knowledge._leak_text import plain, sentences, squeezed
+from data.knowledge._leak_told import is_told, names_the_answer, shares_words
+from data.knowledge._leak_values import Found, Value, same, tokens, values
 
 
 def answer_leaks(

@@ -8,12 +8,9 @@ here its rule is called "kept".
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean
 from typing import Any
 
-import datasets
-
-from errors import DataError, did_you_mean, some_of
+from errors import DataError, did_you_mean
 
 POINTS_COLUMN = "kp_list"
 KEPT_SUFFIX = "kept_kp_index"
@@ -46,12 +43,17 @@ class KnowledgeRecord:
         Raises:
             DataError: No selection by this rule is known.
         """
-        return select_points(self.points, self.kept, hints)
-
-    def row(self) -> dict[str, Any]:
-        """Return the record as a row in the released columns."""
-        kept = {kept_column(rule): list(places) for rule, places in self.kept.items()}
-        return {"problem": self.problem, "answer": self.answer, POINTS_COLUMN: list(self.points), **kept}
+        if hints == "none":
+            return ()
+        if hints == "all":
+            return self.points
+        if hints not in self.kept:
+            known = ["none", "all", *self.kept]
+            raise DataError(
+                f"hints are one of {', '.join(known)} here, met {hints!r}: a rule needs its column "
+                f"{kept_column(hints)} with the places it keeps.{did_you_mean(hints, known)}"
+            )
+        return tuple(self.points[place] for place in self.kept[hints])
 
 
 def kept_column(rule: str) -> str:
@@ -69,25 +71,6 @@ def rule_columns(columns: Iterable[str]) -> dict[str, str]:
     return {prefix.rstrip("_").replace("_", "-") or BARE_RULE: name for name, prefix in prefixes.items()}
 
 
-def knowledge_records(dataset: datasets.Dataset) -> list[KnowledgeRecord]:
-    """Read the records of a dataset, such as `load_problems(...).dataset`, and check them.
-
-    Raises:
-        DataError: The columns are missing, or a row has no list of points, places outside its list or out of order, or
-            texts of kept points that are not those of the list.
-    """
-    needed = [name for name in ("problem", "answer", POINTS_COLUMN) if name not in dataset.column_names]
-    if needed:
-        raise DataError(
-            f"knowledge records need the columns problem, answer and {POINTS_COLUMN}; {' and '.join(needed)} missing "
-            f"from {some_of(dataset.column_names)}. Load the file with `load_problems`, which finds the first two."
-        )
-    columns = [name for name in dataset.column_names if name == "row" or name in needed_columns(dataset.column_names)]
-    return [
-        record_of(row, f"row {row.get('row', place)}") for place, row in enumerate(dataset.select_columns(columns))
-    ]
-
-
 def needed_columns(columns: Sequence[str]) -> set[str]:
     """Return the columns of a dataset that a record is made of."""
     texts = {name for name in columns if name.endswith(SELECTED_SUFFIX)}
@@ -95,52 +78,27 @@ def needed_columns(columns: Sequence[str]) -> set[str]:
 
 
 def record_of(row: Mapping[str, Any], where: str = "the row") -> KnowledgeRecord:
-    """Read one row and check it.
+    """Read and check a row of a data set, such as `load_problems(...).dataset`.
 
     Args:
         row: With `problem` and `kp_list`; `answer` and selections if there are any.
-        where: Its name in messages.
+        where: The row's name in messages.
 
     Raises:
-        DataError: As `knowledge_records`.
+        DataError: The row has no list of points, places outside its list or out of order, or texts of kept points that
+            are not those of the list.
     """
     points = _points(row.get(POINTS_COLUMN), where)
     kept = {}
     for rule, column in rule_columns(row).items():
         kept[rule] = _places(row[column], len(points), f"{column} of {where}")
-        told = row.get(column.removesuffix(KEPT_SUFFIX) + SELECTED_SUFFIX)
-        if told is not None and tuple(told) != tuple(points[place] for place in kept[rule]):
+        texts = row.get(column.removesuffix(KEPT_SUFFIX) + SELECTED_SUFFIX)
+        if texts is not None and tuple(texts) != tuple(points[place] for place in kept[rule]):
             raise DataError(
                 f"the selected texts must be those of {POINTS_COLUMN} at the kept places, but in {where} the column "
                 f"{column.removesuffix(KEPT_SUFFIX) + SELECTED_SUFFIX} and {column} differ. Drop one of the two."
             )
     return KnowledgeRecord(row.get("problem") or "", row.get("answer") or "", points, kept)
-
-
-def select_points(points: Sequence[str], kept: Mapping[str, Sequence[int]], hints: str) -> tuple[str, ...]:
-    """Return the points of "none", "all" or a rule.
-
-    Raises:
-        DataError: No selection by this rule is known.
-    """
-    if hints == "none":
-        return ()
-    if hints == "all":
-        return tuple(points)
-    if hints not in kept:
-        known = ["none", "all", *kept]
-        raise DataError(
-            f"hints are one of {', '.join(known)} here, met {hints!r}: a rule needs its column {kept_column(hints)} "
-            f"with the places it keeps.{did_you_mean(hints, known)}"
-        )
-    return tuple(points[place] for place in kept[hints])
-
-
-def average_points(rows: Sequence[KnowledgeRecord]) -> dict[str, float]:
-    """Return the mean number of points of a problem, for "all" and for each rule of the first record."""
-    if not rows:
-        raise ValueError("an average needs at least one record, met none")
-    return {hints: fmean(len(row.selected(hints)) for row in rows) for hints in ("all", *rows[0].kept)}
 
 
 def format_point(principle: str, considerations: str) -> str:

@@ -4,41 +4,44 @@ Its code for extracting and selecting points was not published. What is here is 
 and definitions of our own where only numbers are public; each says what of it is known.
 """
 
-from data._hints import HINT_STYLES, hint_section, with_hints
-from data._knowledge_prompts import JUDGED, extract_prompt, judge_prompt, rewrite_prompt
-from data._knowledge_records import (
+from data.knowledge._leak_answer import formulas
+from data.knowledge.extraction import (
+    JUDGED,
+    ReplyError,
+    extract_prompt,
+    judge_prompt,
+    parse_points,
+    parse_verdict,
+    rewrite_prompt,
+    without_thoughts,
+)
+from data.knowledge.hints import HINT_STYLES, hint_section, with_hints
+from data.knowledge.leakage import Leak, duplicates, leaks
+from data.knowledge.records import (
     KnowledgeRecord,
-    average_points,
     format_point,
     kept_column,
-    knowledge_records,
     needed_columns,
     record_of,
     split_point,
 )
-from data._knowledge_replies import ReplyError, parse_points, parse_verdict, without_thoughts
-from data._leak_answer import formulas
-from data._leakage import Leak, duplicates, leaks
-from data._oracle import AccuracyOracle, base_sweep
-from data._selection import (
+from data.knowledge.selection import (
     RULES,
+    AccuracyOracle,
+    JointRemoval,
     Rule,
+    base_sweep,
     cbrs,
     css,
     css_candidates,
     css_plan,
     css_subsets,
     harmless_points,
+    interactions,
+    joint_removal,
     leave_one_out,
     max_score,
     random_subset,
-)
-from data._selection_report import (
-    JointRemoval,
-    interactions,
-    joint_removal,
-    select_all,
-    selection_report,
     selection_table,
 )
 
@@ -52,7 +55,6 @@ __all__ = [
     "RULES",
     "ReplyError",
     "Rule",
-    "average_points",
     "base_sweep",
     "cbrs",
     "css",
@@ -69,7 +71,6 @@ __all__ = [
     "joint_removal",
     "judge_prompt",
     "kept_column",
-    "knowledge_records",
     "leaks",
     "leave_one_out",
     "max_score",
@@ -79,8 +80,6 @@ __all__ = [
     "random_subset",
     "record_of",
     "rewrite_prompt",
-    "select_all",
-    "selection_report",
     "selection_table",
     "split_point",
     "with_hints",

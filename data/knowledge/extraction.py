@@ -1,12 +1,116 @@
-"""Reading a teacher's replies: JSON as language models write it, or a numbered list."""
+"""What a teacher model is asked about knowledge points, and the reading of its replies.
+
+The wording is ours: KnowRL's prompts are not public. The order is the published one: points are extracted from a
+solution that was verified, each is judged for leakage, and one that fails is rewritten. Replies are read as language
+models write them: JSON, in fences or not, or a numbered list.
+"""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from data._knowledge_prompts import JUDGED
-from data._knowledge_records import format_point, split_point
+from data.knowledge.records import format_point, split_point
+
+Messages = list[dict[str, str]]
+
+_GENERAL = (
+    "A knowledge point is one mathematical fact, definition, theorem or technique that the solution cannot do "
+    "without, stated so generally that it could stand in a textbook. It uses none of the problem's numbers, names or "
+    "letters, no intermediate result, and it says neither the final answer nor which step to take next."
+)
+
+# What a judge is asked of each point: the key in its reply, and the question.
+JUDGED = {
+    "answer": "Does it state the final answer, in any form, or something from which the answer can be read off?",
+    "numbers": "Does it use numbers that are particular to this problem or its solution?",
+    "names": "Does it use names, objects or letters that are particular to this problem?",
+    "intermediate": "Does it state a result that somebody would have to work out while solving this problem?",
+    "step": "Does it say what to do in this problem, rather than what is true in general?",
+}
+
+
+def extract_prompt(problem: str, solution: str) -> Messages:
+    """Ask for the knowledge points of a problem.
+
+    Args:
+        problem: The problem.
+        solution: A worked solution whose answer was found to be right.
+
+    Returns:
+        Chat messages; `parse_points` reads the reply.
+    """
+    return _turn(
+        f"Which knowledge does a student need for the problem below? {_GENERAL}",
+        _block("Problem", problem),
+        _block("Correct solution", solution),
+        "List every point that the solution rests on, from two to ten, each only once and each a single idea. Leave "
+        "out what any student knows. Reply with a JSON list and nothing else:",
+        '[{"knowledge_point": "the fact itself, in one sentence", '
+        '"key_considerations": "when it holds, and what is easily overlooked"}]',
+        r"Inside JSON strings write every backslash of LaTeX twice, as in \\frac.",
+    )
+
+
+def judge_prompt(point: str, problem: str, answer: str) -> Messages:
+    """Ask whether a point gives something of its problem away.
+
+    Args:
+        point: The knowledge point.
+        problem: The problem it was extracted for.
+        answer: Its gold answer.
+
+    Returns:
+        Chat messages; `parse_verdict` reads the reply.
+    """
+    questions = "\n".join(f"- {key}: {question}" for key, question in JUDGED.items())
+    keys = ", ".join(f'"{key}": false' for key in JUDGED)
+    return _turn(
+        f"Judge whether a hint is general knowledge or gives part of a problem away. {_GENERAL}",
+        _block("Problem", problem),
+        _block("Final answer", answer),
+        _block("Hint", _both(point)),
+        f"Answer five questions about the hint with true or false:\n{questions}",
+        f"If in doubt, the answer is true. Reply with one JSON object and nothing else:\n{{{keys}}}",
+    )
+
+
+def rewrite_prompt(point: str, problem: str, reasons: Iterable[object]) -> Messages:
+    """Ask for a rewritten point, without what it gave away.
+
+    Args:
+        point: The knowledge point that failed.
+        problem: The problem it was extracted for.
+        reasons: What is wrong with it, such as the `Leak`s of `leaks` or the kinds of a verdict.
+
+    Returns:
+        Chat messages; `parse_points` reads the reply, of one point.
+    """
+    listed = "\n".join(f"- {reason}" for reason in reasons)
+    return _turn(
+        f"The hint below gives part of a problem away and must be put in general terms. {_GENERAL}",
+        _block("Problem", problem),
+        _block("Hint", _both(point)),
+        f"What is wrong with it:\n{listed}",
+        "State the knowledge behind the hint without any of this. If nothing general remains, reply with []. Else "
+        "reply with a JSON list of one object and nothing else:",
+        '[{"knowledge_point": "…", "key_considerations": "…"}]',
+    )
+
+
+def _turn(*parts: str) -> Messages:
+    return [{"role": "user", "content": "\n\n".join(parts)}]
+
+
+def _block(name: str, text: str) -> str:
+    return f"## {name}\n{text.strip()}"
+
+
+def _both(point: str) -> str:
+    return "\n".join(part for part in split_point(point) if part)
+
+
+# --- replies
 
 _PRINCIPLE = ("knowledge_point", "knowledge point", "point", "principle", "statement", "name")
 _CONSIDERATIONS = ("key_considerations", "key considerations", "considerations", "conditions", "caveats")
@@ -21,9 +125,8 @@ _COMMANDS = re.compile(
     r"(?:begin|beta|bar|big|binom|bmod|boxed|bullet|bot|bigcup|bigcap|frac|forall|flat|ne|neq|nu|nabla|not|neg|nmid|notin|"
     r"right|rho|rangle|rceil|rfloor|rm|root|times|theta|tan|tau|text|tfrac|to|top|triangle|tilde|u[a-z]+)(?![a-z])"
 )
-_NOTHING = re.compile(
-    r"^\s*(?:```(?:json)?)?\s*\[\s*\]\s*(?:```)?\s*$", re.MULTILINE
-)  # an empty list on a line of its own
+# An empty list on a line of its own.
+_NOTHING = re.compile(r"^\s*(?:```(?:json)?)?\s*\[\s*\]\s*(?:```)?\s*$", re.MULTILINE)
 _ITEM = re.compile(r"^[ \t]*(?:\d+[.)]|[-*•])[ \t]+(?=\S)", re.MULTILINE)
 _PARAGRAPH_END = re.compile(r"\n[ \t]*\n(?!\s*\*\*Key)")
 
@@ -33,7 +136,7 @@ class ReplyError(ValueError):
 
 
 def parse_points(reply: str) -> list[str]:
-    r"""Read knowledge points from a reply, in the released form.
+    r"""Read knowledge points from a reply and put them in the released form.
 
     JSON is looked for anywhere, in fences or not, with trailing commas and LaTeX's single backslashes; else a numbered
     or bulleted list is read.
@@ -84,7 +187,7 @@ def parse_verdict(reply: str) -> tuple[str, ...]:
     wanted = set(JUDGED)
     for value in _values(without_thoughts(reply)):
         if isinstance(value, dict) and wanted <= {str(key).lower() for key in value}:
-            judged = {str(key).lower(): _truth(told) for key, told in value.items()}
+            judged = {str(key).lower(): _truth(word) for key, word in value.items()}
             unclear = [key for key in JUDGED if judged[key] is None]
             if unclear:
                 raise ReplyError(f"a verdict is true or false, but {', '.join(unclear)} in {reply[:120]!r} is neither")
@@ -140,15 +243,15 @@ def _points_in(value: Any) -> list[str]:
     for key in _LISTS:
         if isinstance(lowered.get(key), list):
             return _points_in(lowered[key])
-    principle, considerations = _first(lowered, _PRINCIPLE), _first(lowered, _CONSIDERATIONS)
+    principle, considerations = _first_text(lowered, _PRINCIPLE), _first_text(lowered, _CONSIDERATIONS)
     if not principle:
         return []
     return [format_point(principle, considerations) if considerations else principle]
 
 
-def _first(parts: dict[str, Any], keys: tuple[str, ...]) -> str:
-    told = (parts[key] for key in keys if key in parts)
-    return next((text.strip() for text in told if isinstance(text, str) and text.strip()), "")
+def _first_text(parts: dict[str, Any], keys: tuple[str, ...]) -> str:
+    texts = (parts[key] for key in keys if key in parts)
+    return next((text.strip() for text in texts if isinstance(text, str) and text.strip()), "")
 
 
 def _listed(text: str) -> list[str]:
@@ -163,6 +266,6 @@ def _released(item: str) -> str:
     return format_point(principle, considerations) if considerations else principle
 
 
-def _truth(told: Any) -> bool | None:
+def _truth(word: Any) -> bool | None:
     words = {"true": True, "yes": True, "false": False, "no": False}
-    return told if isinstance(told, bool) else words.get(str(told).strip().lower())
+    return word if isinstance(word, bool) else words.get(str(word).strip().lower())

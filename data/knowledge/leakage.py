@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from data._knowledge_records import split_point
-from data._leak_answer import answer_leaks
-from data._leak_text import plain
-from data._leak_values import tokens
+from data.knowledge._leak_answer import answer_leaks
+from data.knowledge._leak_text import plain
+from data.knowledge._leak_values import tokens
+from data.knowledge.records import split_point
 
 NGRAM = 8  # words in a row that a point may not share with its problem or solution
 _GENERAL = {"10", "12", "24", "60", "90", "100", "180", "270", "360", "1000"}

@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from data._leak_text import plain
-from data._leak_values import Value, same, tokens, values
+from data.knowledge._leak_text import plain
+from data.knowledge._leak_values import Value, same, tokens, values
 
 # Of the 8,049 released points many hold a 0, 1 or 2, few another of these, and hardly any a number beyond them.
 _COMMON_WHOLE = {0, 1, 2, 3, 4, 10, 60, 90, 100, 180, 360, 1000}

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from data._leak_text import sentences
-from data._leak_values import Found, Value, same, tokens
+from data.knowledge._leak_text import sentences
+from data.knowledge._leak_values import Found, Value, same, tokens
 
 _ASKS = re.compile(r"\b(find|compute|what|how|determine|evaluate|calculate|express|which|solve|enter|give|simplify)\b")
 _HOW_MANY = re.compile(r"\bhow many\b|\bnumber of\b")

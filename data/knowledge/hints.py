@@ -1,4 +1,4 @@
-r"""Knowledge points into a prompt, word for word as KnowRL (arXiv 2604.12627) releases it.
+r"""Knowledge points in a prompt as hints, word for word as KnowRL (arXiv 2604.12627) releases it.
 
 Hints stand between the problem and the instruction, in the training prompt only: they are never part of a completion,
 hence of no loss, and problems are measured without them. Two forms have been published: `repo`, by which the authors'
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import datasets
 
-from data._knowledge_records import POINTS_COLUMN, needed_columns, record_of, rule_columns
+from data.knowledge.records import POINTS_COLUMN, needed_columns, record_of, rule_columns
 from errors import DataError, did_you_mean, some_of
 
 

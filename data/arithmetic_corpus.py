@@ -14,11 +14,9 @@ from __future__ import annotations
 
 from random import Random
 
-from data._arithmetic_families import FAMILIES
-from data._arithmetic_steps import work_out
-from data._hints import hint_section
-from data._prompts import STEP_BY_STEP
-from data.arithmetic import Problem, draw, split_of
+from data.arithmetic import FAMILIES, Problem, draw, split_of, work_out
+from data.knowledge.hints import hint_section
+from data.prompts import STEP_BY_STEP
 
 # Short, middle, long. The forms of a choice differ in their first word, so that the rest of it is certain once begun.
 STEP = "We get {}{}{}={}."
@@ -40,7 +38,7 @@ HARD_SHARE = 0.08  # of the examples: enough to learn that a fitting hint means 
 
 
 def write(problem: Problem, rng: Random, *, p_right: float | None = None) -> str:
-    """Returns a solution by a method and in a wording both chosen at random, now and then with a slip.
+    """Return a solution by a method and in a wording both chosen at random, now and then with a slip.
 
     Args:
         problem: The problem.
@@ -61,8 +59,8 @@ def write(problem: Problem, rng: Random, *, p_right: float | None = None) -> str
     return " ".join(sentences) + choose(ENDS) + choose(CLOSINGS).format(steps[-1].value)
 
 
-def train_problem(rng: Random, families: list[str]) -> Problem:
-    """Draws a problem with training operands."""
+def _train_problem(rng: Random, families: list[str]) -> Problem:
+    """Draw a problem with training operands."""
     while True:
         problem = draw(rng.choice(families), rng)
         if split_of(problem.text) == "train":
@@ -70,12 +68,12 @@ def train_problem(rng: Random, families: list[str]) -> Problem:
 
 
 def example(rng: Random) -> tuple[list[dict[str, str]], str]:
-    """Returns an example of the corpus: the turns of the prompt, and a solution.
+    """Return an example of the corpus: the turns of the prompt, and a solution.
 
     Most prompts are the bare problem; some have the usual instruction, after the problem or as a system turn.
     """
     hard = rng.random() < HARD_SHARE
-    problem = train_problem(rng, HINTED if hard else DEFAULT)
+    problem = _train_problem(rng, HINTED if hard else DEFAULT)
     hints = _hints(problem, rng) if hard else []
     question = problem.text + hint_section([FAMILIES[family].hint for family in hints])
     layout = rng.choices(["bare", "after", "system"], [0.5, 0.4, 0.1] if hints else [0.84, 0.08, 0.08])[0]
@@ -95,10 +93,10 @@ def _hints(problem: Problem, rng: Random) -> list[str]:
 
 
 def drill(rng: Random, n: int = 12) -> tuple[list[dict[str, str]], str]:
-    """Returns dense practice of the sums that solutions need, by right and by wrong methods, without slips."""
+    """Return dense practice of the sums that solutions need, by right and by wrong methods, without slips."""
     sums: list[str] = []
     while len(sums) < n:
-        problem = train_problem(rng, [*DEFAULT, *HINTED, "change", "change"])  # differences are what it learns last
+        problem = _train_problem(rng, [*DEFAULT, *HINTED, "change", "change"])  # differences are what it learns last
         sums += [f"{a}{sign}{b}={value}." for m in (problem.right, problem.wrong) for a, sign, b, value in work_out(m)]
     rng.shuffle(sums)
     return [{"role": "user", "content": "Practice."}], " ".join(sums[:n])

@@ -6,7 +6,7 @@ For comparison only: words in small letters, numbers in digits, with `sqrt`, `bi
 import re
 from functools import lru_cache
 
-from data._leak_words import in_digits
+from data.knowledge._leak_words import in_digits
 
 _SYMBOLS = {
     "−": "-", "–": "-", "×": "*", "·": "*", "⋅": "*", "÷": "/", "π": " pi ", "°": " degrees ", "√": "\\sqrt ",
