@@ -4,7 +4,6 @@ Its code for extracting and selecting points was not published. What is here is 
 and definitions of our own where only numbers are public; each says what of it is known.
 """
 
-from data.knowledge._leak_answer import formulas
 from data.knowledge.extraction import (
     JUDGED,
     ReplyError,
@@ -16,7 +15,7 @@ from data.knowledge.extraction import (
     without_thoughts,
 )
 from data.knowledge.hints import HINT_STYLES, hint_section, with_hints
-from data.knowledge.leakage import Leak, duplicates, leaks
+from data.knowledge.leakage import Leak, duplicates, formulas, leaks
 from data.knowledge.records import (
     KnowledgeRecord,
     format_point,
