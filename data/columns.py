@@ -89,7 +89,7 @@ def map_columns(
     """
     if len(dataset) == 0:
         raise DataError(f"{source} has no rows, but at least one problem is needed. Is it the right file and split?")
-    columns = find_columns(dataset, source, problem_column, answer_column, answers_needed)
+    columns = _find_columns(dataset, source, problem_column, answer_column, answers_needed)
     new = _new_columns(dataset, columns)
     gone = _left_out(dataset.column_names, columns, new)
     lines = [*_origins(dataset, columns, new), *_empty("problem", new)]
@@ -125,23 +125,12 @@ class Columns:
     worked: bool
 
 
-def find_columns(
-    dataset: datasets.Dataset,
-    source: str,
-    problem_column: str | None = None,
-    answer_column: str | None = None,
-    answers_needed: bool = True,
+def _find_columns(
+    dataset: datasets.Dataset, source: str, problem_column: str | None, answer_column: str | None, answers_needed: bool
 ) -> Columns:
     """Find the columns by name and, for the answer, by what they hold.
 
     A short answer wins over a worked solution, and among equals the order of `ANSWER_COLUMNS` decides.
-
-    Args:
-        dataset: Any layout, at least one row.
-        source: Its name, for messages.
-        problem_column: Takes the place of the search.
-        answer_column: Likewise.
-        answers_needed: Whether there must be answers.
 
     Raises:
         DataError: A named column is not there, or none of the known ones is.
@@ -213,7 +202,7 @@ def _kind(dataset: datasets.Dataset, path: str) -> str:
 
 
 def cells(dataset: datasets.Dataset, path: str) -> list[Any]:
-    """Return what the column holds, row by row; None where a nested one is missing."""
+    """Return the cells of a column, row by row; None where a nested one is missing."""
     if path in dataset.column_names:
         return list(dataset[path])
     column, *names = path.split(".")

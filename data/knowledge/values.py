@@ -80,29 +80,25 @@ _SHARE = re.compile(
 )
 
 _N = r"(?:the )?(-?(?:\d+(?:\.\d+)?(?:\^\(?\d+\)?)?|(?:sqrt|binom)?\([-+*/^!,.()\d]*\)))"  # a number or a bracket
-_SPOKEN = _rules(  # applied until nothing changes
-    *(
-        (pattern.replace("N", _N), form)
-        for pattern, form in (
-            (r"\b(?:negative|minus) (?<!\d minus )(?<!\) minus )N", r"-\1"),
-            (r"\b(?:square )?root of N", r"sqrt(\1)"),
-            (r"N squared\b", r"(\1^2)"),
-            (r"N cubed\b", r"(\1^3)"),
-            (r"\b(?:twice|double) N", r"(2*\1)"),
-            (r"\bhalf (?:of )?N", r"(\1/2)"),
-            (r"\bsum of N and N", r"(\1+\2)"),
-            (r"(?<![\d.])(\d+) and \((\d+)/(\d+)\)", r"(\1+\2/\3)"),
-            (r"N to the (?:power (?:of )?)?N(?:th)?(?: power)?\b", r"(\1^\2)"),
-            (r"N (?:times|multiplied by) N", r"(\1*\2)"),
-            (r"N (?:divided by|over|out of|in every|in) N", r"(\1/\2)"),
-            (r"N ?: ?N", r"(\1/\2)"),
-            (r"N (?:more|greater|larger) than N", r"(\1+\2)"),
-            (r"N (?:less|fewer|smaller) than N", r"(\2-\1)"),
-            (r"N plus N", r"(\1+\2)"),
-            (r"N minus N", r"(\1-\2)"),
-        )
-    )
-)
+_PHRASES = [  # applied until nothing changes
+    (r"\b(?:negative|minus) (?<!\d minus )(?<!\) minus )N", r"-\1"),
+    (r"\b(?:square )?root of N", r"sqrt(\1)"),
+    (r"N squared\b", r"(\1^2)"),
+    (r"N cubed\b", r"(\1^3)"),
+    (r"\b(?:twice|double) N", r"(2*\1)"),
+    (r"\bhalf (?:of )?N", r"(\1/2)"),
+    (r"\bsum of N and N", r"(\1+\2)"),
+    (r"(?<![\d.])(\d+) and \((\d+)/(\d+)\)", r"(\1+\2/\3)"),
+    (r"N to the (?:power (?:of )?)?N(?:th)?(?: power)?\b", r"(\1^\2)"),
+    (r"N (?:times|multiplied by) N", r"(\1*\2)"),
+    (r"N (?:divided by|over|out of|in every|in) N", r"(\1/\2)"),
+    (r"N ?: ?N", r"(\1/\2)"),
+    (r"N (?:more|greater|larger) than N", r"(\1+\2)"),
+    (r"N (?:less|fewer|smaller) than N", r"(\2-\1)"),
+    (r"N plus N", r"(\1+\2)"),
+    (r"N minus N", r"(\1-\2)"),
+]
+_SPOKEN = _rules(*((pattern.replace("N", _N), form) for pattern, form in _PHRASES))
 _LONGEST = 2000  # characters: longer texts are not read for spoken sums, whose patterns are tried many times
 
 
