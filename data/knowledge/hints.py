@@ -71,7 +71,7 @@ def hinted_problems(dataset: datasets.Dataset, hints: str, style: str = "repo") 
         DataError: The columns are missing, or a row has no list of points or wrong places.
     """
     if hints == "none":
-        hint_section([], style)  # a wrong style is told even where it does not matter
+        hint_section([], style)  # a wrong style is refused even where it does not matter
         return list(dataset["problem"]), [0] * len(dataset)
     names = dataset.column_names
     if POINTS_COLUMN not in names:
