@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from runs.folder import write_lines  # noqa: E402
+from runs.files import write_lines  # noqa: E402
 
 
 def cli(*words: str) -> None:

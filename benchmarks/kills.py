@@ -24,8 +24,8 @@ sys.path.insert(0, str(ROOT))
 import torch  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
+from runs.files import read_jsonl  # noqa: E402
 from runs.folder import RunFolder  # noqa: E402
-from runs.records import read_jsonl  # noqa: E402
 
 STEPS = 60
 RUN = [

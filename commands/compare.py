@@ -8,8 +8,8 @@ from commands.arguments.plain import PlainParser
 from commands.terminal.console import say
 from errors import UserError
 from evaluation.intervals import in_words, score_change
-from runs.records import read_jsonl
-from runs.samples import SampleFolder
+from runs.files import read_jsonl
+from runs.folder import SampleFolder
 
 ABOUT = """\
 Compare two results of `cli.py evaluate`, problem by problem: the difference with a 95 % interval, and in words whether

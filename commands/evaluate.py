@@ -27,8 +27,8 @@ from evaluation.report import write_report
 from evaluation.sampling import Engine
 from evaluation.sandbox import Sandbox
 from evaluation.tool_engine import ToolEngine
+from runs.folder import SampleFolder
 from runs.public import public_name
-from runs.samples import SampleFolder
 
 
 def main(argv: Sequence[str]) -> None:

@@ -22,7 +22,7 @@ from commands.terminal.console import above_bar, say
 from commands.terminal.output import QUIET, terminal
 from errors import UserError
 from evaluation.sandbox import Sandbox
-from runs.folder import write_whole
+from runs.files import write_whole
 
 ABOUT = """\
 Train every arm of an experiment with every seed, several at once, and write a page with a table, paired intervals,

@@ -17,7 +17,7 @@ from commands.filtering.work import last_block, plan_blocks, work
 from commands.hub import require_repository
 from commands.sample_record import begin, default_folder, sampling_question, stop_told
 from commands.terminal.console import say
-from runs.samples import SampleFolder
+from runs.folder import SampleFolder
 
 
 def main(argv: Sequence[str]) -> None:

@@ -23,9 +23,8 @@ from commands.sample_record import weights_mark
 from commands.terminal.console import say
 from errors import UserError
 from runs.environment import describe
-from runs.files import sync
-from runs.folder import RunFolder, write_whole
-from runs.status import now
+from runs.files import sync, write_whole
+from runs.folder import RunFolder, now
 
 ABOUT = """\
 Make a whole model of a run's adapter (--use_peft): its base is loaded in whole weights, never in 4 or 8 bits, the

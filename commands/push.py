@@ -17,9 +17,8 @@ from commands.sample_record import weights_mark
 from commands.sendable import files_to_send, require_whole_weights
 from commands.terminal.console import say
 from errors import UserError
-from runs.folder import RunFolder
+from runs.folder import RunFolder, SampleFolder
 from runs.public import without_paths
-from runs.samples import SampleFolder
 
 ABOUT = """\
 Push what a folder holds: the model of a training run with its card and curves, one model folder inside a run (merged/,

@@ -17,10 +17,8 @@ from commands.terminal.console import say
 from errors import UserError
 from evaluation.drawing import Sample
 from runs.environment import describe
-from runs.files import sync
-from runs.folder import FolderTakenError, write_lines
-from runs.samples import SampleFolder
-from runs.status import now, status_kept
+from runs.files import sync, write_lines
+from runs.folder import FolderTakenError, SampleFolder, now, status_kept
 
 
 @contextmanager

@@ -16,8 +16,9 @@ from commands.story.results import flips, results
 from commands.terminal.output import terminal
 from commands.terminal.samples import right, samples_table, select
 from errors import UserError, nearest
+from runs.files import read_jsonl
 from runs.folder import RunFolder
-from runs.records import read_completions, read_jsonl
+from runs.records import read_completions
 
 HELP = """\
 usage: python cli.py show RUN [--step N] [--right | --wrong] [--samples K]

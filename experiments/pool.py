@@ -11,7 +11,7 @@ from random import Random
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from data.arithmetic import problems
-from runs.folder import write_lines
+from runs.files import write_lines
 
 SIZE = 2000
 

@@ -25,7 +25,7 @@ from embedded import MODEL
 from embedded.build import warm_start
 from embedded.calibration import load
 from evaluation.tool_reasoning import STOP
-from runs.folder import write_lines
+from runs.files import write_lines
 
 ORDINARY = 0.1  # of the examples: the embedded model's own problems, which it does not forget
 PROBLEMS = {"train": 1000, "held_out": 200}

@@ -1,15 +1,14 @@
-"""Where things lie in a run's folder, who writes into it, and `run.json`."""
+"""The folder of a command: who writes into it, its record, where its files lie, and how the command ended."""
 
-import contextlib
 import json
-import math
-import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
 from runs.checkpoints import newest_whole
-from runs.files import sync
+from runs.files import append_jsonl, finite, read_jsonl, write_whole
 
 try:
     import fcntl
@@ -114,31 +113,90 @@ class RunFolder(Folder):
         return sorted(self.checkpoints.glob(".partial/checkpoint-*"))
 
 
-def finite(value: Any) -> Any:
-    """The same record with None for a NaN or an infinity, which JSON has not."""
-    if isinstance(value, dict):
-        return {key: finite(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+class SampleFolder(Folder):
+    """The folder of a command that samples: its record, and the samples of all processes.
+
+    Args:
+        path: The folder; it need not exist yet.
+        record: Name of the record.
+    """
+
+    def __init__(self, path: str | Path, record: str):
+        super().__init__(path, record)
+        self.samples = self.path / "samples"
+
+    def of(self, process: int) -> Path:
+        """The file that a process writes."""
+        return self.samples / f"process-{process:05d}.jsonl"
+
+    def mend(self, process: int) -> None:
+        """Cut off the torn line of a process that was killed, so that its file goes on as if it had not been."""
+        path = self.of(process)
+        if not path.exists():
+            return
+        with path.open("r+b") as file:
+            whole = file.read().rfind(b"\n") + 1
+            file.truncate(whole)
+
+    def mark(self, process: int, block: int, **facts: int) -> None:
+        """Say that a block of problems is finished, and what was found in it."""
+        append_jsonl(self.samples / f"done-{process:05d}.jsonl", [{"block": block, **facts}])
+
+    def done(self) -> dict[int, dict[str, Any]]:
+        """The marks of all finished blocks."""
+        files = sorted(self.samples.glob("done-*.jsonl"))
+        return {mark["block"]: mark for path in files for mark in read_jsonl(path)}
+
+    def ready(self, process: int) -> None:
+        """Prepare what a process writes here; the first one forgets the marks of all."""
+        if process == 0:
+            self.begin_marks()
+        self.mend(process)
+
+    def begin_marks(self) -> None:
+        """Forget which blocks are finished: they are done again, from the samples on record."""
+        self.samples.mkdir(parents=True, exist_ok=True)
+        for path in self.samples.glob("done-*.jsonl"):
+            path.unlink()
+
+    def read_samples(self) -> list[dict[str, Any]]:
+        """Every whole sample of every process."""
+        return [sample for path in sorted(self.samples.glob("process-*.jsonl")) for sample in read_jsonl(path)]
+
+    def append(self, process: int, samples: list[dict[str, Any]]) -> None:
+        """Add samples in one write."""
+        append_jsonl(self.of(process), samples)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that is there in whole or not at all, also after a loss of power."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
+@contextmanager
+def status_kept(folder: Folder, at_end: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Record whether what follows finished, was interrupted or failed, then give the folder back.
+
+    Args:
+        folder: Claimed by this process.
+        at_end: Called once the status is written, before the folder is given back.
+    """
+    status = "failed"
     try:
-        part.write_text(text, encoding="utf-8")
-        sync(part)
-        part.replace(path)
+        yield
+        status = "finished"
+    except KeyboardInterrupt:
+        status = "interrupted"
+        raise
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            part.unlink()
+        try:
+            folder.update(status=status, ended=now())
+            at_end()
+        except OSError:  # a full disk, most likely: what ended the command is told, not this
+            if status == "finished":
+                raise
+        finally:
+            folder.release()
 
 
-def write_lines(path: Path, records: Iterable[dict[str, Any]]) -> None:
-    """Write records as lines of JSON, the file whole or not at all."""
-    write_whole(path, "".join(json.dumps(finite(record), ensure_ascii=False) + "\n" for record in records))
+def now() -> str:
+    """The time for a record, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _locked(file: IO[str]) -> bool:

@@ -1,45 +1,15 @@
-"""Records as lines of JSON: appended while a run goes on, readable wherever it was killed."""
+"""What a training run has logged: metrics by step, and sampled completions of every generation."""
 
 import json
 import math
-import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from runs.folder import RunFolder, finite, write_whole
+from runs.files import read_jsonl, write_whole
+from runs.folder import RunFolder
 
 STEPS_PER_FILE = 1000
 """Of `completions/`: few enough lines to read at once, few enough files for a shared file system."""
-
-
-def append_jsonl(path: Path, records: Iterable[dict[str, Any]]) -> None:
-    """Add records to a file in one write. A NaN or an infinity, which JSON has not, is written as null."""
-    lines = "".join(json.dumps(finite(record), ensure_ascii=False, allow_nan=False) + "\n" for record in records)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b") as file:
-        if file.tell():
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":  # torn when the run was killed: it must not take the next record with it
-                lines = "\n" + lines
-        file.write(lines.encode(errors="backslashreplace"))  # \udXXX alone is no UTF-8, but is JSON
-
-
-def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """Return every whole record of a file, none where there is no file; a torn line is skipped."""
-    records = []
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return []
-    for line in text.split("\n"):  # not splitlines(), which also splits at characters that texts may hold
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict):
-            records.append(record)
-    return records
 
 
 def completions_file(run: RunFolder, step: int) -> Path:

@@ -11,7 +11,8 @@ from commands.cards.parts import folded, repository_link, reproduced
 from commands.cards.subject import Subject
 from commands.cards.usage import usage
 from pages import block, link, text
-from runs.folder import RunFolder, write_whole
+from runs.files import write_whole
+from runs.folder import RunFolder
 from trainers import METHODS
 
 TEMPLATE = Path(__file__).with_name("model_card.md")

@@ -9,7 +9,7 @@ from commands.evaluating.task import Task
 from errors import UserError
 from evaluation.drawing import Drawing, Problem, Sample, blocks_of, ungraded
 from evaluation.sampling import Engine
-from runs.samples import SampleFolder
+from runs.folder import SampleFolder
 
 
 def plan_blocks(task: Task, options: Namespace) -> list[list[Problem]]:

@@ -13,8 +13,8 @@ from evaluation.report import Result, notes, percent, title, with_interval
 from evaluation.results import measure_texts
 from evaluation.statistics import maj_at_k, pass_at_k
 from evaluation.votes import answer_groups
-from runs.folder import write_lines
-from runs.samples import SampleFolder
+from runs.files import write_lines
+from runs.folder import SampleFolder
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from commands.experimenting.runs import Cell
 from commands.experimenting.specification import Arm, Experiment
 from evaluation.over_seeds import SeededDifference, seeded_difference
 from runs.curves import points
-from runs.records import read_jsonl
+from runs.files import read_jsonl
 
 MEASURES = {"accuracy": ("correct", 100.0, " %", "points"), "length": ("length", 1.0, "", "tokens")}
 """Name: the field of `held_out.jsonl`, its scale, its unit, and that of differences."""

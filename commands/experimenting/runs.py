@@ -16,8 +16,8 @@ from commands.arguments.recipe import ROOT
 from commands.experimenting.specification import Arm
 from commands.story.asked import last_step
 from errors import UserError
+from runs.files import read_jsonl
 from runs.folder import RunFolder
-from runs.records import read_jsonl
 
 QUIET = ["--disable_tqdm", "true", "--sample_steps", "0"]
 

@@ -21,7 +21,7 @@ from errors import UserError
 from evaluation.arithmetic_teacher import ArithmeticTeacher
 from evaluation.chat_teacher import ChatTeacher
 from evaluation.teacher import EngineTeacher, Teacher
-from runs.samples import SampleFolder
+from runs.folder import SampleFolder
 
 
 def main(argv: Sequence[str]) -> None:

@@ -10,7 +10,8 @@ from commands.extracting.outcome import Outcome, Point
 from commands.extracting.pool import Pool
 from commands.extracting.work import Asked
 from pages import table, text
-from runs.folder import Folder, write_lines, write_whole
+from runs.files import write_lines, write_whole
+from runs.folder import Folder
 
 FATES = {"at once": "passed at once", "rewritten": "passed when rewritten", "dropped": "dropped"}
 

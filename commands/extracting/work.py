@@ -12,7 +12,7 @@ from commands.extracting.points import MOST_POINTS, READ_AT_MOST, Ask, Work, wor
 from commands.extracting.pool import Task
 from evaluation.sampling import sample_seed
 from evaluation.teacher import Messages, Question, Reply, Teacher
-from runs.samples import SampleFolder
+from runs.folder import SampleFolder
 
 USUAL_POINTS = 6
 """Of a problem: 5.9 on average in the released data."""

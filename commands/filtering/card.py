@@ -11,9 +11,9 @@ from commands.hub import hub_id, require_repository, upload
 from commands.sendable import files_to_send
 from data import DATASETS, HUB_IDS
 from pages import one_line, span, table, text
-from runs.folder import write_whole
+from runs.files import write_whole
+from runs.folder import SampleFolder
 from runs.public import without_paths
-from runs.samples import SampleFolder
 
 PUSHED = ["README.md", "counts.jsonl", "set_aside.jsonl", "learnable.jsonl", "learnable/*.parquet", "histogram.png"]
 

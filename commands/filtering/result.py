@@ -11,8 +11,8 @@ from commands.filtering.work import last_block, plan_blocks, rights
 from commands.sample_record import read_samples, write_data_set
 from data import PassRates, Zone, expected_draws
 from evaluation.drawing import Sample
-from runs.folder import write_lines
-from runs.samples import SampleFolder
+from runs.files import write_lines
+from runs.folder import SampleFolder
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from commands.sample_record import keep_samples, read_samples
 from data import PassRates, Zone, certain_draws
 from evaluation.drawing import Drawing, MoreSamples, Problem, Sample, blocks_of
 from evaluation.sampling import Engine, Sampling
-from runs.samples import SampleFolder
+from runs.folder import SampleFolder
 
 FIT_FROM = 50
 """Problems whose answers must be there before pass rates are estimated from them."""

@@ -9,8 +9,8 @@ from torch import Tensor
 from commands.adapters import Adapter
 from data import build_prompts, load_problems, render_prompt
 from errors import UserError
+from runs.files import read_jsonl
 from runs.folder import RunFolder
-from runs.records import read_jsonl
 
 PROMPTS, TOKENS = 3, 128
 TOLERANCE = {torch.float32: 0.001, torch.float16: 0.1, torch.bfloat16: 0.25}

@@ -18,8 +18,8 @@ from commands.selecting.report import write_report
 from commands.selecting.result import account, assemble, write
 from commands.selecting.work import plan_blocks, work
 from commands.terminal.console import say
-from runs.folder import finite, write_whole
-from runs.samples import SampleFolder
+from runs.files import finite, write_whole
+from runs.folder import SampleFolder
 
 
 def main(argv: Sequence[str]) -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 from commands.selecting.display import notes, tables
 from pages import block, table, text
-from runs.folder import write_whole
-from runs.samples import SampleFolder
+from runs.files import write_whole
+from runs.folder import SampleFolder
 
 ABOUT = """\
 Accuracy is the mean over problems of the share of right samples, with its 95 % interval over problems. \

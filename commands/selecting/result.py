@@ -20,8 +20,8 @@ from data.knowledge import (
     selection_table,
 )
 from evaluation.intervals import score_of
-from runs.folder import write_lines
-from runs.samples import SampleFolder
+from runs.files import write_lines
+from runs.folder import SampleFolder
 
 Kept = dict[str, list[frozenset[int]]]
 

@@ -15,7 +15,7 @@ from commands.selecting.points import JUDGED, Pointed, with_subsets
 from data.knowledge import AccuracyOracle
 from evaluation.drawing import Drawing, Sample, blocks_of
 from evaluation.sampling import Engine, Sampling
-from runs.samples import SampleFolder
+from runs.folder import SampleFolder
 
 Wanted = Sequence[tuple[Pointed, Subset]]
 

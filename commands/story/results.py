@@ -10,7 +10,7 @@ from rich.text import Text
 from boxed import last_boxed
 from commands.measured import measured_rows, share
 from commands.terminal.output import QUIET, RIGHT, WRONG, Elided, brief
-from runs.records import read_jsonl
+from runs.files import read_jsonl
 
 
 def results(record: dict[str, Any]) -> RenderableType | None:

@@ -12,8 +12,9 @@ from typing_extensions import override
 from boxed import last_boxed
 from commands.terminal.console import say
 from outgoing import tellable
+from runs.files import append_jsonl, read_jsonl
 from runs.folder import RunFolder
-from runs.records import append_jsonl, completions_file, forget_after, read_jsonl
+from runs.records import completions_file, forget_after
 from trainers import Generation, RolloutCallback
 
 PLOT_SHARE = 0.01
@@ -78,7 +79,7 @@ class Recorder(RolloutCallback):
         if state.is_world_process_zero:
             with self._harmless():
                 self._draw()
-                from runs.sample_plots import draw_samples
+                from runs.plots import draw_samples
 
                 draw_samples(self.run)
 

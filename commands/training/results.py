@@ -9,8 +9,8 @@ from commands.terminal.console import say
 from commands.training.problems import Task
 from evaluation.contamination import clean_score, find_overlap
 from evaluation.held_out import Measurement, compare
+from runs.files import append_jsonl
 from runs.folder import RunFolder
-from runs.records import append_jsonl
 
 
 def report(run: RunFolder, task: Task, seconds: float, before: Measurement | None, after: Measurement | None) -> None:

@@ -22,8 +22,8 @@ from data import build_prompts
 from errors import UserError
 from runs.checkpoints import saved_checkpoints
 from runs.environment import describe
-from runs.folder import FolderTakenError, RunFolder, write_whole
-from runs.status import now, status_kept
+from runs.files import write_whole
+from runs.folder import FolderTakenError, RunFolder, now, status_kept
 from trainers import METHODS
 
 UNFINISHED = ("running", "interrupted", "failed")

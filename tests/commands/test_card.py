@@ -17,10 +17,9 @@ from commands.cards.licence import LICENCES
 from commands.cards.page import write_card
 from commands.filtering.card import write_card as write_data_card
 from commands.sample_record import weights_mark
-from runs.folder import RunFolder
+from runs.files import append_jsonl
+from runs.folder import RunFolder, SampleFolder
 from runs.plots import draw
-from runs.records import append_jsonl
-from runs.samples import SampleFolder
 from trainers import METHODS
 
 SIDE = {"problems": 1, "accuracy": 1.0, "accuracy_se": float("nan"), "mean_length": 30.0, "mean_length_se": None}

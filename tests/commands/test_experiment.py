@@ -18,8 +18,7 @@ from commands.experimenting.picture import draw
 from commands.experimenting.runs import Cell, make
 from commands.experimenting.specification import Arm, read_experiment, shipped
 from errors import UserError
-from runs.folder import write_whole
-from runs.records import append_jsonl
+from runs.files import append_jsonl, write_whole
 
 # Stands in for training: writes what a run writes, to the folder that it is told.
 TRAIN = """

@@ -214,7 +214,7 @@ def test_another_question_does_not_go_on_in_the_same_folder(done, tmp_path):
 
 
 def test_a_folder_that_is_being_written_is_left_alone(done):
-    from runs.samples import SampleFolder
+    from runs.folder import SampleFolder
 
     folder = SampleFolder(done[0], "filter.json")
     folder.claim()

@@ -5,8 +5,9 @@ import math
 import pytest
 
 from commands.training.recorder import Recorder, records_of
+from runs.files import append_jsonl, read_jsonl
 from runs.folder import RunFolder
-from runs.records import append_jsonl, completions_file, read_completions, read_jsonl
+from runs.records import completions_file, read_completions
 from tests.trainers.runs import build, parity
 from trainers import BaselineConfig, BaselineTrainer, Generation
 

@@ -13,8 +13,9 @@ import yaml
 import commands.train
 from commands.arguments import parse
 from errors import UserError
+from runs.files import read_jsonl
 from runs.folder import RunFolder
-from runs.records import read_completions, read_jsonl
+from runs.records import read_completions
 
 ROOT = Path(__file__).parents[2]
 LONG = [

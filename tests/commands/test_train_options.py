@@ -8,8 +8,9 @@ from commands.training.problems import prepare
 from commands.training.run import choose_folder
 from commands.training.trainer import built_or_refused
 from errors import UserError
+from runs.files import read_jsonl
 from runs.folder import RunFolder
-from runs.records import read_completions, read_jsonl
+from runs.records import read_completions
 
 HINTED = ["--method", "grpo", "--dataset_config", "knowledge", "--eval_problems", "8"]
 

@@ -24,8 +24,9 @@ import embedded
 from commands.arguments import parse
 from commands.training.resume import files_of
 from errors import UserError
+from runs.files import read_jsonl
 from runs.folder import RunFolder
-from runs.records import read_completions, read_jsonl
+from runs.records import read_completions
 
 ROOT = Path(__file__).parents[2]
 STEPS = 9

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from runs.folder import FolderTakenError, RunFolder, write_whole
+from runs.files import write_whole
+from runs.folder import FolderTakenError, RunFolder
 
 ROOT = Path(__file__).parents[2]
 HOLD = "import sys; sys.path.insert(0, sys.argv[2]); from runs.folder import RunFolder\n"

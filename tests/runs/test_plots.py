@@ -4,10 +4,9 @@ import pytest
 from matplotlib.image import imread
 
 from runs.curves import CURVES, points
+from runs.files import append_jsonl
 from runs.folder import RunFolder
-from runs.plots import _lines, draw
-from runs.records import append_jsonl
-from runs.sample_plots import draw_samples
+from runs.plots import _lines, draw, draw_samples
 
 
 def test_of_a_step_logged_twice_the_later_value_counts():

@@ -5,8 +5,9 @@ import math
 
 import pytest
 
+from runs.files import append_jsonl, read_jsonl
 from runs.folder import RunFolder
-from runs.records import append_jsonl, completions_file, forget_after, read_completions, read_jsonl
+from runs.records import completions_file, forget_after, read_completions
 
 TEXTS = ["x\u2028y\x85z\x0b", 'quote " and \\ back', "nul \x00 and \x1b[31m red", "\ud800 alone", "零 ½ 𝔸", "a\r\nb"]
 
