@@ -23,7 +23,7 @@ import torch
 from trl import GRPOConfig, GRPOTrainer
 
 from benchmarks.step_time import Side
-from trainers import BaselineConfig, BaselineTrainer
+from trainers import GRPOMethodConfig, GRPOMethodTrainer
 
 BASE = {"group": 8, "prompts": 4, "scale": 1 / 4, "processes": 1}
 GROWTH: dict[str, list[float]] = {
@@ -32,7 +32,7 @@ GROWTH: dict[str, list[float]] = {
     "prompts": [2, 4, 8],
     "processes": [1, 2],
 }
-SIDES = {"trl": (GRPOTrainer, GRPOConfig), "ours": (BaselineTrainer, BaselineConfig)}
+SIDES = {"trl": (GRPOTrainer, GRPOConfig), "ours": (GRPOMethodTrainer, GRPOMethodConfig)}
 
 
 def run(side: str, steps: int, point: dict[str, Any]) -> tuple[float, float]:

@@ -40,7 +40,7 @@ HEADS = {"small": (4, 2), "1.5b": (12, 2)}
 
 def published_certainty(trainer: RolloutTrainer) -> list[float]:
     """The authors' way: one more pass, logits of the whole vocabulary for all tokens of a micro-batch."""
-    prompts, completions, _ = trainer._sampled
+    prompts, completions = trainer.generation.prompt_ids, trainer.generation.completion_ids
     size, values = trainer.args.per_device_train_batch_size, []
     for start in range(0, len(prompts), size):
         rows = range(start, min(start + size, len(prompts)))

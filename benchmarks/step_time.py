@@ -32,7 +32,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 from benchmarks.self_certainty import measured
 from tests import tiny
-from trainers import BaselineConfig, BaselineTrainer
+from trainers import GRPOMethodConfig, GRPOMethodTrainer
 
 # median, σ of the logarithm, limit, in tokens; and the scale
 SPREADS = {
@@ -153,7 +153,7 @@ def compare(arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         sides = {
             "trl": Side(GRPOTrainer, GRPOConfig, folder, arguments),
-            "ours": Side(BaselineTrainer, BaselineConfig, folder, arguments),
+            "ours": Side(GRPOMethodTrainer, GRPOMethodConfig, folder, arguments),
         }
         seconds: dict[str, list[float]] = {name: [] for name in sides}
         peaks: dict[str, list[float]] = {name: [] for name in sides}

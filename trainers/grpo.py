@@ -1,7 +1,5 @@
 """GRPO, the baseline: TRL's own GRPOTrainer, with the metrics and checks that all share.
 
-    A_i = (r_i − μ_r) / (σ_r + 1e-4)         σ with Bessel's correction, over the G completions of a prompt
-
 Paper: DeepSeekMath, arXiv 2402.03300. TRL 1.16's defaults are those of DAPO (arXiv 2503.14476) without dynamic
 sampling: token-mean loss, no KL. The paper's form is `--loss_type grpo --beta 0.04 --use_bias_correction_kl false`.
 A run equals stock `trl.GRPOTrainer`: with `--lean false` bit for bit, else but for rounding.
@@ -11,12 +9,12 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from trainers._config import RolloutConfig
-from trainers._rollout import RolloutTrainer
+from trainers.config import RolloutConfig
+from trainers.seam import RolloutTrainer
 
 
 @dataclass
-class BaselineConfig(RolloutConfig):
+class GRPOMethodConfig(RolloutConfig):
     """TRL's GRPOConfig with TRL's defaults."""
 
     @override
@@ -30,7 +28,12 @@ class BaselineConfig(RolloutConfig):
             )
 
 
-class BaselineTrainer(RolloutTrainer):
+class GRPOMethodTrainer(RolloutTrainer):
     """GRPO as TRL implements it."""
 
+    title = "GRPO, the baseline: TRL's own GRPOTrainer, with the metrics and checks that all share"
+    source = "DeepSeekMath, arXiv 2402.03300"
+    equation = r"""
+    A_i = (r_i − μ_r) / (σ_r + 1e-4)         σ with Bessel's correction, over the G completions of a prompt
+    """
     _tag_names = ["trl", "grpo"]

@@ -1,17 +1,7 @@
 """Intuitor, self-certainty as the only reward: no gold answer is looked at.
 
-    A_i = z(u_i), u_i = 1/|o_i| Σ_t KL(U ‖ p_t)     U uniform over the vocabulary, p_t the policy's distribution
-    with other rewards: w_u · z(u_i) + w_r · z(r_i)     z with Bessel's σ + 1e-4, over the G completions of a prompt
-
 Paper: Intuitor, arXiv 2505.19590. Eq. 4 and 6 of Learning to Reason without External Rewards; r_i is the weighted sum
 of the other reward functions, which with the default w_r = 0 are only watched.
-
-Differs from GRPO in: the reward, read off the forward pass that TRL makes anyway where it needs old log-probabilities
-(more than one optimizer step per generation, or vLLM), else off one more; temperature 0.9; β = 0.005 with the plain k3
-estimator. Certainty is that of the policy which sampled, at the sampling temperature, as in the authors' verl code,
-because that costs nothing. Their code on open-r1 takes raw logits and reads every distribution one token late:
-`--certainty_temperature raw --certainty_alignment shifted`. For 1.5B and 3B the paper's table has β = 0.0005, its text
-and its code 0.005.
 
 What goes wrong: a policy grows certain of repeating itself. Repetition is logged beside certainty and, where there are
 golds, accuracy and its correlation with certainty. Certainty judged by the frozen reference (`--certainty_scorer
@@ -30,9 +20,8 @@ from torch import Tensor
 from trl.trainer.utils import use_adapter
 from typing_extensions import override
 
-from trainers._papers import INTUITOR
-from trainers._policy_pass import PolicyTokens
-from trainers._self_reward import ConfidenceConfig, SelfRewardTrainer, log_repetition
+from trainers.certainty import PolicyTokens
+from trainers.self_reward import ConfidenceConfig, SelfRewardTrainer, log_repetition
 
 Temperature = Literal["sampling", "raw"]
 Alignment = Literal["predictive", "shifted"]
@@ -72,9 +61,33 @@ class IntuitorTrainer(SelfRewardTrainer):
     """GRPO on self-certainty."""
 
     args: IntuitorConfig
+    title = "Intuitor, self-certainty as the only reward: no gold answer is looked at"
+    source = "Intuitor, arXiv 2505.19590"
+    equation = r"""
+    A_i = z(u_i), u_i = 1/|o_i| Σ_t KL(U ‖ p_t)     U uniform over the vocabulary, p_t the policy's distribution
+    with other rewards: w_u · z(u_i) + w_r · z(r_i)     z with Bessel's σ + 1e-4, over the G completions of a prompt
+    """
+    difference = """
+        Differs from GRPO in: the reward, read off the forward pass that TRL makes anyway where it needs old
+        log-probabilities (more than one optimizer step per generation, or vLLM), else off one more; temperature 0.9; β
+        = 0.005 with the plain k3 estimator. Certainty is that of the policy which sampled, at the sampling
+        temperature, as in the authors' verl code, because that costs nothing. Their code on open-r1 takes raw logits
+        and reads every distribution one token late: `--certainty_temperature raw --certainty_alignment shifted`. For
+        1.5B and 3B the paper's table has β = 0.0005, its text and its code 0.005.
+    """
+    _paper = {
+        "title": "Learning to Reason without External Rewards",
+        "id": "2505.19590",
+        "citation": """\
+@article{zhao2025learning,
+  title   = {Learning to Reason without External Rewards},
+  author  = {Xuandong Zhao and Zhewei Kang and Aosong Feng and Sergey Levine and Dawn Song},
+  journal = {arXiv preprint arXiv:2505.19590},
+  year    = {2025}
+}""",
+    }
     own_reward = "self_certainty"
     _tag_names = ["trl", "intuitor"]
-    _paper = INTUITOR
 
     def __init__(self, model, reward_funcs=None, args=None, **kwargs):
         super().__init__(model, reward_funcs, args, **kwargs)

@@ -1,14 +1,6 @@
 """LPRO, Length-Penalised Reward Optimisation (Nexus-1.5B).
 
-    A_i = (r_i − μ_r) / (σ_r + ε) − λ·(L_i − μ_L) / (σ_L + ε)                        population σ, ε = 1e-8
-    J   = E[ 1/Σ|o_i| Σ_i Σ_t min(ρ_it A_i, clip(ρ_it, 1 − 0.20, 1 + 0.28) A_i) ]    per group of G completions
-
 Source: the Nexus-1.5B model card and its technical report (2026), Algorithm 1; L_i counts generated tokens with EOS.
-
-Differs from GRPO in: the length term, population σ, asymmetric clipping, token means per group, four passes over each
-generation, and groups without reward spread are dropped. The report draws until every group has spread; here such
-groups leave the loss. Kept (`--zero_variance keep`), an all-wrong group has only its length term: shorter wrong
-answers are rewarded, and a small model trained that way collapsed to an empty box.
 
 The authors' published code does not implement these equations: its ratio is taken against the frozen base model
 instead of the sampling policy (`--published_code true` does that, for comparison), it makes one pass instead of four,
@@ -27,10 +19,9 @@ from dataclasses import dataclass, field
 from torch import Tensor
 from typing_extensions import override
 
-from trainers._config import RolloutConfig, TokenNorm, ZeroVariance, token_norm, zero_variance
-from trainers._papers import LPRO
-from trainers._rollout import RolloutTrainer
 from trainers.advantages import length_penalized_advantages
+from trainers.config import RolloutConfig, TokenNorm, ZeroVariance, token_norm, zero_variance
+from trainers.seam import RolloutTrainer
 
 
 @dataclass
@@ -84,8 +75,29 @@ class LPROTrainer(RolloutTrainer):
     """GRPO with length-penalised advantages."""
 
     args: LPROConfig
+    title = "LPRO, Length-Penalised Reward Optimisation (Nexus-1.5B)"
+    source = "Nexus-1.5B model card"
+    equation = r"""
+    A_i = (r_i − μ_r) / (σ_r + ε) − λ·(L_i − μ_L) / (σ_L + ε)                        population σ, ε = 1e-8
+    J   = E[ 1/Σ|o_i| Σ_i Σ_t min(ρ_it A_i, clip(ρ_it, 1 − 0.20, 1 + 0.28) A_i) ]    per group of G completions
+    """
+    difference = """
+        Differs from GRPO in: the length term, population σ, asymmetric clipping, token means per group, four passes
+        over each generation, and groups without reward spread are dropped. The report draws until every group has
+        spread; here such groups leave the loss. Kept (`--zero_variance keep`), an all-wrong group has only its length
+        term: shorter wrong answers are rewarded, and a small model trained that way collapsed to an empty box.
+    """
+    _paper = {
+        "title": "Nexus-1.5B: Length-Penalized Reward Optimization for Robust Mathematical Reasoning",
+        "citation": """\
+@techreport{neuriton2026nexus,
+  title       = {Nexus-1.5B: Length-Penalized Reward Optimization for Robust Mathematical Reasoning},
+  author      = {{Neuriton Team}},
+  institution = {Neuriton},
+  year        = {2026}
+}""",
+    }
     _tag_names = ["trl", "lpro"]
-    _paper = LPRO
 
     @override
     def group_advantages(self, rewards: Tensor, lengths: Tensor) -> Tensor:

@@ -1,13 +1,6 @@
 """REPO, Rank-Enhanced Preference Optimisation (Qwen2.5-Math-1.5B-REPO).
 
-    A_i = (1 / (G − 1)) Σ_{j≠i} sign(r_i − r_j)        in [−1, 1]: best +1, worst −1, ties share, all tied 0
-    J   = E[ 1/Σ|o_i| Σ_i Σ_t min(ρ_it A_i, clip(ρ_it, 1 − 0.2, 1 + 0.2) A_i) ]      per group of G completions
-
 Source: the Qwen2.5-Math-1.5B-REPO model card (2026). Ranks of tied rewards, which the card leaves open, are mid-ranks.
-
-Differs from GRPO in: ranks instead of z-scores, token means per group, four passes over each generation. With binary
-rewards the ranks are RLOO's advantage, r_i − mean_{j≠i} r_j; the method differs from that only where rewards take more
-than two values, and is then deaf to their scale.
 
 The authors' published code does not implement these equations. It ranks the best completion −1 and minimises min(ρA,
 clip(ρ)A): to first order the two flips cancel, but what is left is −max(ρA, clip(ρ)A), a trust region turned inside
@@ -23,10 +16,9 @@ from dataclasses import dataclass, field
 from torch import Tensor
 from typing_extensions import override
 
-from trainers._config import RolloutConfig, TokenNorm, token_norm
-from trainers._papers import REPO
-from trainers._rollout import RolloutTrainer
 from trainers.advantages import rank_advantages
+from trainers.config import RolloutConfig, TokenNorm, token_norm
+from trainers.seam import RolloutTrainer
 
 
 @dataclass
@@ -56,8 +48,27 @@ class REPOTrainer(RolloutTrainer):
     """GRPO with rank advantages."""
 
     args: REPOConfig
+    title = "REPO, Rank-Enhanced Preference Optimisation (Qwen2.5-Math-1.5B-REPO)"
+    source = "Qwen2.5-Math-1.5B-REPO model card"
+    equation = r"""
+    A_i = (1 / (G − 1)) Σ_{j≠i} sign(r_i − r_j)        in [−1, 1]: best +1, worst −1, ties share, all tied 0
+    J   = E[ 1/Σ|o_i| Σ_i Σ_t min(ρ_it A_i, clip(ρ_it, 1 − 0.2, 1 + 0.2) A_i) ]      per group of G completions
+    """
+    difference = """
+        Differs from GRPO in: ranks instead of z-scores, token means per group, four passes over each generation. With
+        binary rewards the ranks are RLOO's advantage, r_i − mean_{j≠i} r_j; the method differs from that only where
+        rewards take more than two values, and is then deaf to their scale.
+    """
+    _paper = {
+        "title": "Qwen2.5-Math-1.5B-REPO: Rank-Enhanced Preference Optimization",
+        "citation": """\
+@misc{repo2026,
+  title        = {Qwen2.5-Math-1.5B-REPO: Rank-Enhanced Preference Optimization},
+  year         = {2026},
+  howpublished = {Model card}
+}""",
+    }
     _tag_names = ["trl", "repo"]
-    _paper = REPO
 
     @override
     def group_advantages(self, rewards: Tensor, lengths: Tensor) -> Tensor:

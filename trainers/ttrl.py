@@ -1,13 +1,7 @@
 """TTRL, the majority vote as the gold: a completion is right if it ends as most of its group do.
 
-    A_i = z(u_i), u_i = 1[a_i = mode(a_1, …, a_G)]     a_i what the last box of completion i holds
-
 Paper: TTRL, arXiv 2504.16084. Test-Time Reinforcement Learning votes among 64 completions and trains on 32 of them;
 here the group votes on itself, so groups should be large.
-
-Differs from GRPO with accuracy in: the gold. It makes a model agree with itself: where its most frequent answer is
-wrong it learns the wrong one, and groups grow unanimous until nothing is left to learn. Answers are compared as text
-without blanks; of those named equally often the first sampled wins; a completion without a box is never right.
 
 Keeps no state between steps.
 """
@@ -20,8 +14,7 @@ from typing import Any
 from accelerate.utils import gather_object
 
 from boxed import last_boxed
-from trainers._papers import TTRL
-from trainers._self_reward import SelfRewardConfig, SelfRewardTrainer
+from trainers.self_reward import SelfRewardConfig, SelfRewardTrainer
 
 
 @dataclass
@@ -32,9 +25,30 @@ class TTRLConfig(SelfRewardConfig):
 class TTRLTrainer(SelfRewardTrainer):
     """GRPO on agreement with the majority."""
 
+    title = "TTRL, the majority vote as the gold: a completion is right if it ends as most of its group do"
+    source = "TTRL, arXiv 2504.16084"
+    equation = r"""
+    A_i = z(u_i), u_i = 1[a_i = mode(a_1, …, a_G)]     a_i what the last box of completion i holds
+    """
+    difference = """
+        Differs from GRPO with accuracy in: the gold. It makes a model agree with itself: where its most frequent
+        answer is wrong it learns the wrong one, and groups grow unanimous until nothing is left to learn. Answers are
+        compared as text without blanks; of those named equally often the first sampled wins; a completion without a
+        box is never right.
+    """
+    _paper = {
+        "title": "TTRL: Test-Time Reinforcement Learning",
+        "id": "2504.16084",
+        "citation": """\
+@article{zuo2025ttrl,
+  title   = {TTRL: Test-Time Reinforcement Learning},
+  author  = {Yuxin Zuo and others},
+  journal = {arXiv preprint arXiv:2504.16084},
+  year    = {2025}
+}""",
+    }
     own_reward = "majority"
     _tag_names = ["trl", "ttrl"]
-    _paper = TTRL
 
     def majority(self, completions: Sequence[Any], **_: Any) -> list[float]:
         """The reward: 1 for the answer that most of the group give, which may lie on several processes."""

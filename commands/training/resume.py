@@ -17,7 +17,7 @@ from rewards import reward_file
 from runs.checkpoints import newest_whole, read_mark
 from runs.files import digest
 from runs.folder import RunFolder
-from trainers import strategy_of, unlike
+from trainers import strategy_of, topology_mismatch
 
 # What a run shows, keeps and pushes, but not what it computes.
 BESIDE = {
@@ -49,7 +49,7 @@ def refusal(run: RunFolder, settings: Settings, task: Task, checkpoint: Path | N
         told = f"no checkpoint of the run in {run.path} is whole ({path.name}: {wrong})."
         return f"{told} Copy it anew from where it came, {other}"
     mark = read_mark(checkpoint) if checkpoint else {}
-    differs = unlike(mark, PartialState().num_processes, strategy_of(settings.trainer))
+    differs = topology_mismatch(mark, PartialState().num_processes, strategy_of(settings.trainer))
     if differs:
         told = f"the run in {run.path} goes on with the processes it began with, {differs}."
         return f"{told} Start it in the same way, {other}"

@@ -49,7 +49,7 @@ class Watchdog(RolloutCallback):
         self._alive()
 
     @override
-    def on_drawing(self) -> None:
+    def on_rollout(self) -> None:
         self._alive()
 
     @override

@@ -12,7 +12,7 @@ from commands.arguments.batch import check_batch
 from commands.arguments.settle import settle_batch
 from errors import UserError
 from tests.trainers.runs import PROMPTS, build, parity
-from trainers import BaselineConfig, BaselineTrainer
+from trainers import GRPOMethodConfig, GRPOMethodTrainer
 
 TRL_DEFAULTS = {
     "prompts_per_step": None,
@@ -222,7 +222,7 @@ def test_the_plan_is_what_trl_does(changes, tmp_path):
         generations.append(prompts)
         return parity(completion_ids)
 
-    trainer = build(BaselineTrainer, BaselineConfig, tmp_path, reward_funcs=reward, **changes)
+    trainer = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, reward_funcs=reward, **changes)
     plan = check_batch(trainer.args, len(PROMPTS))
     trainer.train()
     assert len(generations) == plan.generations

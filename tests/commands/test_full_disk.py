@@ -11,8 +11,7 @@ import commands.train
 import commands.training.final as final
 from errors import UserError, is_full
 from runs.folder import RunFolder
-from trainers import RolloutTrainer
-from trainers import _checkpoint as checkpoint
+from trainers import RolloutTrainer, resume
 
 RUN = [
     "--method", "grpo", "--max_steps", "1", "--logging_steps", "1", "--eval_problems", "0", "--sample_steps", "0",
@@ -92,7 +91,7 @@ def test_a_checkpoint_without_room_leaves_nothing_half_and_the_record_says_faile
         assert list(making.iterdir())
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(checkpoint, "write_mark", full)
+    monkeypatch.setattr(resume, "write_mark", full)
     with pytest.raises(OSError, match="No space left"):
         commands.train.main(
             [*RUN, "--save_strategy", "steps", "--save_steps", "1", "--output_dir", str(tmp_path / "run")]

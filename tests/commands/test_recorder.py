@@ -9,7 +9,7 @@ from runs.files import append_jsonl, read_jsonl
 from runs.folder import RunFolder
 from runs.records import completions_file, read_completions
 from tests.trainers.runs import build, parity
-from trainers import BaselineConfig, BaselineTrainer, Generation
+from trainers import Generation, GRPOMethodConfig, GRPOMethodTrainer
 
 GENERATION = Generation(
     step=3,
@@ -61,7 +61,7 @@ def test_what_could_not_be_graded_is_null_in_memory_too():
 
 def recorded(path, **changes):
     run = RunFolder(path / "run")
-    trainer = build(BaselineTrainer, BaselineConfig, path / "trl", logging_steps=2, max_steps=6, **changes)
+    trainer = build(GRPOMethodTrainer, GRPOMethodConfig, path / "trl", logging_steps=2, max_steps=6, **changes)
     trainer.add_callback(Recorder(run, 1))
     return run, trainer
 
@@ -90,7 +90,7 @@ def test_a_run_that_goes_on_continues_its_files(tmp_path):
     before = read_jsonl(run.metrics)
     append_jsonl(run.metrics, [{"step": 7, "seconds": 1000.0, "lost": True}])
     append_jsonl(completions_file(run, 7), [{"step": 7, "completion": "lost"}])
-    again = build(BaselineTrainer, BaselineConfig, tmp_path / "trl", logging_steps=2, max_steps=8)
+    again = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path / "trl", logging_steps=2, max_steps=8)
     again.add_callback(Recorder(run, 1))
     again.train(resume_from_checkpoint=str(tmp_path / "trl" / "checkpoint-6"))
     after = read_jsonl(run.metrics)
@@ -112,7 +112,7 @@ def test_a_folder_that_cannot_be_written_is_told_once_and_the_run_goes_on(tmp_pa
 def test_recording_changes_nothing_of_the_training(tmp_path):
     _, trainer = recorded(tmp_path)
     trainer.train()
-    alone = build(BaselineTrainer, BaselineConfig, tmp_path / "alone", logging_steps=2, max_steps=6)
+    alone = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path / "alone", logging_steps=2, max_steps=6)
     alone.train()
     for ours, theirs in zip(trainer.model.parameters(), alone.model.parameters(), strict=True):
         assert ours.equal(theirs)
@@ -122,7 +122,7 @@ def test_recording_changes_nothing_of_the_training(tmp_path):
 def test_none_or_all_prompts(tmp_path, prompts):
     run = RunFolder(tmp_path / "run")
     trainer = build(
-        BaselineTrainer, BaselineConfig, tmp_path / "trl", reward_funcs=parity, per_device_train_batch_size=8
+        GRPOMethodTrainer, GRPOMethodConfig, tmp_path / "trl", reward_funcs=parity, per_device_train_batch_size=8
     )
     trainer.add_callback(Recorder(run, prompts))
     trainer.train()

@@ -225,9 +225,9 @@ def test_commands_in_the_document_are_parsed():
 
 def test_flags_in_the_document_are_known():
     from commands.arguments.settings import TrainArguments
-    from trainers import BaselineConfig
+    from trainers import GRPOMethodConfig
 
-    known = set(BaselineConfig.__dataclass_fields__) | set(TrainArguments.__dataclass_fields__)
+    known = set(GRPOMethodConfig.__dataclass_fields__) | set(TrainArguments.__dataclass_fields__)
     flags = {flag for flag in re.findall(r"`--(\w+)", DOCUMENT) if "_" in flag}
     assert len(flags) > 10
     assert flags <= known, flags - known

@@ -7,7 +7,7 @@ from datasets import Dataset
 from transformers import TrainerCallback
 
 from tests import tiny
-from trainers import BaselineConfig, RolloutTrainer
+from trainers import GRPOMethodConfig, RolloutTrainer
 
 PROMPTS = Dataset.from_dict({"prompt": ["1 + 1 =", "22 + 2 =", "3 + 4 =", "a b ="] * 2})
 
@@ -18,7 +18,7 @@ def parity(completion_ids, **_):
 
 
 @dataclass
-class Neutral(BaselineConfig):
+class Neutral(GRPOMethodConfig):
     """All of ours off: what must equal TRL bit for bit."""
 
     lean: bool = False

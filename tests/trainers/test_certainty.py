@@ -16,8 +16,8 @@ from transformers import (
 )
 from trl.trainer.utils import add_fused_lm_head
 
-from trainers._head import Head, logit_scale
-from trainers._policy_pass import PolicyReader, own_tokens, padded, trl_passes_first
+from trainers.certainty import Head, PolicyReader, logit_scale
+from trainers.padding_free import own_tokens, padded, trl_passes_first
 
 SIZES = {
     "vocab_size": 300,

@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from tests.trainers.runs import build
-from trainers import BaselineConfig, BaselineTrainer, LPROConfig, LPROTrainer, RolloutCallback
-from trainers._clock import PhaseClock
-from trainers._generation import group_metrics
+from trainers import GRPOMethodConfig, GRPOMethodTrainer, LPROConfig, LPROTrainer, RolloutCallback
+from trainers.seam import PhaseClock, group_metrics
 
 NAN = float("nan")
 
@@ -58,7 +57,9 @@ def test_callbacks_see_what_was_trained_on(tmp_path):
 
 
 def test_length_and_truncation_are_those_of_the_tokens(tmp_path):
-    trainer, watch = watched(BaselineTrainer, BaselineConfig, tmp_path, max_steps=4, mask_truncated_completions=True)
+    trainer, watch = watched(
+        GRPOMethodTrainer, GRPOMethodConfig, tmp_path, max_steps=4, mask_truncated_completions=True
+    )
     generated = []
     inner = trainer._generate_single_turn
 
@@ -80,7 +81,13 @@ def test_length_and_truncation_are_those_of_the_tokens(tmp_path):
 
 def test_measuring_is_not_shown(tmp_path):
     trainer, watch = watched(
-        BaselineTrainer, BaselineConfig, tmp_path, max_steps=2, eval_strategy="steps", eval_steps=1, eval_on_start=True
+        GRPOMethodTrainer,
+        GRPOMethodConfig,
+        tmp_path,
+        max_steps=2,
+        eval_strategy="steps",
+        eval_steps=1,
+        eval_on_start=True,
     )
     trainer.train()
     assert [generation.step for generation in watch.seen] == [1, 2]
@@ -104,8 +111,8 @@ def test_the_phases_of_a_step_add_up_to_it(tmp_path, skip_time):
         return [float(i) for i, _ in enumerate(completions)]
 
     trainer = build(
-        BaselineTrainer,
-        BaselineConfig,
+        GRPOMethodTrainer,
+        GRPOMethodConfig,
         tmp_path,
         reward_funcs=slow,
         num_iterations=2,

@@ -34,7 +34,9 @@ def watched(trainer_class):
         def compute_loss(self, model, inputs, *args, **kwargs):
             now = logps_of(model, inputs, self.temperature)
             loss = super().compute_loss(model, inputs, *args, **kwargs)
-            self.seen.append((loss.item(), now, dict(inputs), self._rewards.clone(), self._lengths.clone()))
+            self.seen.append(
+                (loss.item(), now, dict(inputs), self.generation.rewards.clone(), self.generation.lengths.clone())
+            )
             return loss
 
     return Watched

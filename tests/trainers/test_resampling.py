@@ -10,9 +10,9 @@ from datasets import Dataset
 
 from tests import tiny
 from tests.trainers.runs import PROMPTS, build, parity, same, settings, trajectory
-from trainers import BaselineConfig, BaselineTrainer, KnowRLConfig, RolloutCallback, RolloutConfig
-from trainers._drawn import Drawn, Row
-from trainers._resampling import Resampler, other_problems
+from trainers import GRPOMethodConfig, GRPOMethodTrainer, KnowRLConfig, RolloutCallback, RolloutConfig
+from trainers.generation import Rollout, RolloutRow
+from trainers.resampling import Resampler, other_problems
 
 GOOD = {"3 + 4 =", "a b ="}
 RESAMPLE = {"zero_variance": "resample"}
@@ -30,17 +30,17 @@ class OneProcess:
     num_processes, process_index = 1, 0
 
 
-def fake_draw(size, log):
+def fake_sample(size, log):
     """Completions whose reward differs within a group where the problem's number is even."""
 
-    def draw(inputs):
+    def sample(inputs):
         log.append([row["prompt"] for row in inputs[::size]])
         rewards = torch.tensor([[float(i % size if row["prompt"] % 2 == 0 else 1)] for i, row in enumerate(inputs)])
-        rows = [Row(row, [row["prompt"]], [i], None, "", None, {}) for i, row in enumerate(inputs)]
+        rows = [RolloutRow(row, [row["prompt"]], [i], None, "", None, {}) for i, row in enumerate(inputs)]
         lengths = torch.tensor([row["prompt"] for row in inputs])
-        return Drawn(rows, rewards, lengths, lengths > 100)
+        return Rollout(rows, rewards, lengths, lengths > 100)
 
-    return draw
+    return sample
 
 
 def rows(*problems, size=4):
@@ -53,7 +53,7 @@ def numbers(first):
 
 def test_only_places_without_signal_are_filled():
     log = []
-    resampler = Resampler(OneProcess(), fake_draw(4, log), torch.ones(1), 4, 10)
+    resampler = Resampler(OneProcess(), fake_sample(4, log), torch.ones(1), 4, 10)
     kept, tried = resampler.fill(rows(2, 3, 4, 5), numbers(11))
     assert [row.inputs["prompt"] for row in kept.rows[::4]] == [2, 12, 4, 14]
     assert [row.prompt_ids for row in kept.rows] == [[row.inputs["prompt"]] for row in kept.rows]
@@ -61,13 +61,13 @@ def test_only_places_without_signal_are_filled():
     assert kept.rewards.view(4, 4).tolist() == [[0, 1, 2, 3]] * 4
     # two of four had signal, so for two places four are drawn: as many as it should take
     assert log == [[2, 3, 4, 5], [11, 12, 13, 14]]
-    assert sum(len(drawn.lengths) for drawn in tried) == 32
+    assert sum(len(rollout.lengths) for rollout in tried) == 32
 
 
 @pytest.mark.parametrize("batches", [1, 2, 3])
 def test_no_more_than_the_given_batches_are_drawn(batches):
     log = []
-    resampler = Resampler(OneProcess(), fake_draw(4, log), torch.ones(1), 4, batches)
+    resampler = Resampler(OneProcess(), fake_sample(4, log), torch.ones(1), 4, batches)
     kept, _ = resampler.fill(rows(1, 3), iter([{"prompt": 2 * n + 1} for n in range(500)]))
     assert sum(map(len, log)) == 2 * batches
     assert [row.inputs["prompt"] for row in kept.rows[::4]] == [1, 3]
@@ -75,7 +75,7 @@ def test_no_more_than_the_given_batches_are_drawn(batches):
 
 def test_nothing_is_drawn_where_every_group_has_signal():
     log = []
-    Resampler(OneProcess(), fake_draw(4, log), torch.ones(1), 4, 10).fill(rows(2, 4), numbers(1))
+    Resampler(OneProcess(), fake_sample(4, log), torch.ones(1), 4, 10).fill(rows(2, 4), numbers(1))
     assert log == [[2, 4]]
 
 
@@ -116,7 +116,7 @@ class Watch(RolloutCallback):
 
 def test_what_is_trained_on_has_signal_and_belongs_together(tmp_path):
     size = {"per_device_train_batch_size": 12}
-    trainer, watch = build(BaselineTrainer, BaselineConfig, tmp_path, good_only, **RESAMPLE, **size), Watch()
+    trainer, watch = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, good_only, **RESAMPLE, **size), Watch()
     trainer.add_callback(watch)
     batch = trainer._generate_and_score_completions(rows("1 + 1 =", "3 + 4 =", "22 + 2 ="))
     (seen,) = watch.seen
@@ -135,7 +135,7 @@ def test_what_is_trained_on_has_signal_and_belongs_together(tmp_path):
 
 
 def test_curves_are_those_of_everything_that_was_drawn(tmp_path):
-    trainer = build(BaselineTrainer, BaselineConfig, tmp_path, good_only, **RESAMPLE)
+    trainer = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, good_only, **RESAMPLE)
     trainer._generate_and_score_completions(rows("1 + 1 =", "3 + 4 =", "22 + 2 =", "a b ="))
     logged = {name: values[-1] for name, values in trainer._metrics["train"].items()}
     drawn = 4 * logged["resample/batches"]
@@ -150,8 +150,8 @@ def test_curves_are_those_of_everything_that_was_drawn(tmp_path):
 
 
 def test_a_batch_that_needs_no_other_problem_is_as_without(tmp_path):
-    resampled = trajectory(build(BaselineTrainer, BaselineConfig, tmp_path, **RESAMPLE))
-    kept = trajectory(build(BaselineTrainer, BaselineConfig, tmp_path))
+    resampled = trajectory(build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, **RESAMPLE))
+    kept = trajectory(build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path))
     for row in resampled[0]:
         assert row.pop("resample/batches", 1) == 1
         assert row.pop("resample/unfilled", 0) == 0
@@ -164,7 +164,10 @@ def test_a_batch_that_needs_no_other_problem_is_as_without(tmp_path):
 
 def test_the_same_seed_trains_on_the_same_prompts(tmp_path):
     def prompts(**changes):
-        watch, trainer = Watch(), build(BaselineTrainer, BaselineConfig, tmp_path, good_only, **RESAMPLE, **changes)
+        watch, trainer = (
+            Watch(),
+            build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, good_only, **RESAMPLE, **changes),
+        )
         trainer.add_callback(watch)
         trainer.train()
         return [generation.prompts for generation in watch.seen]
@@ -181,7 +184,7 @@ def test_a_run_without_any_signal_ends_with_a_word_and_its_weights(tmp_path):
         return [1.0] * len(completion_ids)
 
     trainer = build(
-        BaselineTrainer, BaselineConfig, tmp_path, nothing, **RESAMPLE, max_steps=9, max_generation_batches=3
+        GRPOMethodTrainer, GRPOMethodConfig, tmp_path, nothing, **RESAMPLE, max_steps=9, max_generation_batches=3
     )
     with pytest.warns(UserWarning, match=r"found 0 of 1 groups .* 3 tried \(3 all low, 0 all high\).*training ends"):
         trainer.train()
@@ -189,7 +192,7 @@ def test_a_run_without_any_signal_ends_with_a_word_and_its_weights(tmp_path):
 
 
 def test_what_stays_empty_is_left_out_of_the_loss(tmp_path):
-    trainer = build(BaselineTrainer, BaselineConfig, tmp_path, good_only, **RESAMPLE, max_generation_batches=1)
+    trainer = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, good_only, **RESAMPLE, max_generation_batches=1)
     with pytest.warns(UserWarning, match="found 1 of 2 groups"):
         batch = trainer._generate_and_score_completions(rows("1 + 1 =", "3 + 4 ="))
     assert batch["completion_mask"][:4].sum() == 0
@@ -202,7 +205,7 @@ def test_logged_columns_stay_beside_their_completions(tmp_path):
         log_extra("asked", list(prompts))
         return good_only(prompts, completion_ids, **columns)
 
-    trainer = build(BaselineTrainer, BaselineConfig, tmp_path, logging, **RESAMPLE)
+    trainer = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, logging, **RESAMPLE)
     trainer._generate_and_score_completions(rows("1 + 1 =", "3 + 4 ="))
     assert list(trainer._logs["extra"]["asked"]) == list(trainer._logs["prompt"])
 
@@ -224,7 +227,7 @@ def test_hints_are_watched_apart(tmp_path):
     def accuracy(completion_ids, hint_count, **_):
         return [float(i % 4 == 0) if count else 0.0 for i, count in enumerate(hint_count)]
 
-    trainer = build(BaselineTrainer, BaselineConfig, tmp_path, accuracy)
+    trainer = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, accuracy)
     hinted = [{**row, "hint_count": 2} for row in rows("1 + 1 =")]
     plain = [{**row, "hint_count": 0} for row in rows("3 + 4 =", "a b =")]
     trainer._generate_and_score_completions(hinted + plain)
@@ -255,14 +258,14 @@ def test_what_cannot_work_is_refused(changes, told, tmp_path):
 
 def test_a_stream_cannot_be_drawn_from_again(tmp_path):
     given = {
-        "model": build(BaselineTrainer, BaselineConfig, tmp_path).model,
+        "model": build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path).model,
         "reward_funcs": parity,
-        "args": BaselineConfig(**settings(tmp_path), **RESAMPLE),
+        "args": GRPOMethodConfig(**settings(tmp_path), **RESAMPLE),
         "train_dataset": PROMPTS.to_iterable_dataset(),
         "processing_class": tiny.tokenizer(),
     }
     with pytest.raises(ValueError, match=r"not a stream\. Use --zero_variance drop"):
-        BaselineTrainer(**given)
+        GRPOMethodTrainer(**given)
 
 
 def test_the_cards_schedule_steps_once():

@@ -9,7 +9,7 @@ import torch
 
 from runs.checkpoints import MARK
 from tests.trainers.runs import build
-from trainers import METHODS, BaselineConfig, BaselineTrainer
+from trainers import METHODS, GRPOMethodConfig, GRPOMethodTrainer
 
 # The rows of users.md A5: TRL 1.16 itself is off by a permutation or by a phase in all but the first and the last.
 CASES = {
@@ -34,7 +34,7 @@ def finished(trainer):
 
 def straight_and_resumed(method, path, stop, changes):
     """Twelve steps at once, and the same from a checkpoint after `stop`."""
-    trainer_class, config = METHODS[method] if method != "baseline" else (BaselineTrainer, BaselineConfig)
+    trainer_class, config = METHODS[method] if method != "baseline" else (GRPOMethodTrainer, GRPOMethodConfig)
     extra = {"learning_rate": 1e-2, "num_generations": 4, "beta": 0.0, **changes}
     steps = {"max_steps": TOTAL, "save_strategy": "steps", "save_steps": stop}
 
@@ -74,11 +74,11 @@ def test_every_method_goes_on(method, tmp_path):
 
 def test_the_comparison_can_fail(tmp_path):
     """Without what is kept beside TRL's own files the phase of the generations is lost."""
-    straight = build(BaselineTrainer, BaselineConfig, tmp_path / "a", **MID)
+    straight = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path / "a", **MID)
     straight.train()
     checkpoint = tmp_path / "a" / "checkpoint-5"
     (checkpoint / MARK).unlink()
-    resumed = build(BaselineTrainer, BaselineConfig, tmp_path / "b", **MID)
+    resumed = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path / "b", **MID)
     resumed.train(resume_from_checkpoint=str(checkpoint))
     assert not equal(finished(straight), finished(resumed))
 
@@ -94,7 +94,7 @@ MID = {
 
 def test_a_checkpoint_is_there_in_whole_or_not_at_all(tmp_path, monkeypatch):
     """A run that dies while it saves leaves the folder of an unfinished one, which the next save removes."""
-    trainer = build(BaselineTrainer, BaselineConfig, tmp_path, **MID)
+    trainer = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, **MID)
 
     def dies(*_):
         raise KeyboardInterrupt
@@ -104,7 +104,7 @@ def test_a_checkpoint_is_there_in_whole_or_not_at_all(tmp_path, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             trainer.train()
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [".partial"]
-    again = build(BaselineTrainer, BaselineConfig, tmp_path, **MID)
+    again = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, **MID)
     again.train()
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == [
         "checkpoint-10",
@@ -118,40 +118,40 @@ def test_a_checkpoint_is_there_in_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 def test_only_so_many_checkpoints_are_kept(tmp_path):
-    build(BaselineTrainer, BaselineConfig, tmp_path, **{**MID, "save_steps": 3, "save_total_limit": 2}).train()
+    build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, **{**MID, "save_steps": 3, "save_total_limit": 2}).train()
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["checkpoint-12", "checkpoint-9"]
 
 
 def test_a_damaged_checkpoint_is_refused_by_name_and_passed_over_without(tmp_path):
     """Without its optimizer or its random state a run would go on, and end elsewhere."""
-    straight = build(BaselineTrainer, BaselineConfig, tmp_path, **MID)
+    straight = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, **MID)
     straight.train()
     for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth"):
         (tmp_path / "checkpoint-12" / name).unlink()
         with pytest.raises(ValueError, match=r"checkpoint-12 is damaged: \S+ is missing\. Go on from an earlier one"):
-            build(BaselineTrainer, BaselineConfig, tmp_path, **MID).train(tmp_path / "checkpoint-12")
-    resumed = build(BaselineTrainer, BaselineConfig, tmp_path, **MID)
+            build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, **MID).train(tmp_path / "checkpoint-12")
+    resumed = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, **MID)
     resumed.train(resume_from_checkpoint=True)  # from 10
     assert resumed.state.global_step == TOTAL
     assert equal(finished(straight), finished(resumed))
 
 
 def test_another_number_of_processes_is_refused(tmp_path):
-    build(BaselineTrainer, BaselineConfig, tmp_path, **MID).train()
+    build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, **MID).train()
     checkpoint = tmp_path / "checkpoint-5"
     (checkpoint / MARK).write_text('{"step": 5, "processes": 2}')
     with pytest.raises(ValueError, match=rf"{re.escape(str(checkpoint))} is of 2; found 1"):
-        build(BaselineTrainer, BaselineConfig, tmp_path, **MID).train(resume_from_checkpoint=str(checkpoint))
+        build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, **MID).train(resume_from_checkpoint=str(checkpoint))
     shutil.rmtree(tmp_path)
 
 
 @pytest.mark.parametrize("named", [True, "path"])
 def test_trls_ways_to_name_a_checkpoint_are_as_good(named, tmp_path):
-    straight = build(BaselineTrainer, BaselineConfig, tmp_path / "a", **MID)
+    straight = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path / "a", **MID)
     straight.train()
     for later in (10, 12):
         shutil.rmtree(tmp_path / "a" / f"checkpoint-{later}")
     checkpoint = tmp_path / "a" / "checkpoint-5"
-    resumed = build(BaselineTrainer, BaselineConfig, tmp_path / "a", **MID)
+    resumed = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path / "a", **MID)
     resumed.train(resume_from_checkpoint=True if named is True else checkpoint)
     assert equal(finished(straight), finished(resumed))

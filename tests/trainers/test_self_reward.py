@@ -7,10 +7,10 @@ import torch
 from trl import GRPOTrainer
 
 from tests.trainers.runs import build, settings
-from trainers import METHODS, BaselineConfig, BaselineTrainer
-from trainers._self_reward import correlation, repetition
+from trainers import METHODS, GRPOMethodConfig, GRPOMethodTrainer
 from trainers.intuitor import IntuitorConfig, IntuitorTrainer
 from trainers.rent import RENTConfig, RENTTrainer
+from trainers.self_reward import correlation, repetition
 from trainers.ttrl import TTRLConfig, TTRLTrainer, agreement
 
 ROWS = [{"prompt": "1 + 1 =", "answer": "2"}] * 4 + [{"prompt": "a b =", "answer": "3"}] * 4
@@ -19,7 +19,7 @@ TWO = {"per_device_train_batch_size": 8, "num_generations": 4}
 
 def direct(trainer, model=None, temperature=0.9, shifted=False):
     """u of every sampled completion by the definition, from full logits in float64, without padding."""
-    prompts, completions, _ = trainer._sampled
+    prompts, completions = trainer.generation.prompt_ids, trainer.generation.completion_ids
     values = []
     for prompt, completion in zip(prompts, completions, strict=True):
         with torch.no_grad():
@@ -61,8 +61,8 @@ def test_the_reward_is_the_definition(tmp_path, options):
     trainer._generate_and_score_completions(ROWS)
     raw = options.get("certainty_temperature") == "raw"
     expected = direct(trainer, temperature=1.0 if raw else 0.9, shifted="certainty_alignment" in options)
-    assert trainer._rewards[:, 0].tolist() == pytest.approx(expected, abs=1e-5)
-    assert trainer._truncated.any(), "no completion was cut, so nothing is said of truncated ones"
+    assert trainer.generation.rewards[:, 0].tolist() == pytest.approx(expected, abs=1e-5)
+    assert trainer.generation.truncated.any(), "no completion was cut, so nothing is said of truncated ones"
 
 
 @pytest.mark.parametrize(("iterations", "policy_passes"), [(1, 1), (2, 1)])
@@ -73,7 +73,7 @@ def test_no_pass_is_made_where_trl_makes_one(tmp_path, monkeypatch, iterations, 
     monkeypatch.setattr(GRPOTrainer, "_get_per_token_logps_and_entropies", counted)
     trainer._generate_and_score_completions(ROWS)
     assert count[0] == policy_passes
-    grpo = build(BaselineTrainer, BaselineConfig, tmp_path, num_iterations=iterations, lean=False, **TWO)
+    grpo = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, num_iterations=iterations, lean=False, **TWO)
     count[0] = 0
     grpo._generate_and_score_completions(ROWS)
     assert count[0] == policy_passes - (iterations == 1)
@@ -88,7 +88,7 @@ def test_the_reference_scores_where_it_is_asked_to(tmp_path):
         for p in trainer.model.parameters():
             p.mul_(1.3)
     trainer._generate_and_score_completions(ROWS)
-    assert trainer._rewards[:, 0].tolist() == pytest.approx(direct(trainer, trainer.ref_model), abs=1e-5)
+    assert trainer.generation.rewards[:, 0].tolist() == pytest.approx(direct(trainer, trainer.ref_model), abs=1e-5)
     assert direct(trainer) != pytest.approx(direct(trainer, trainer.ref_model), abs=1e-2)
 
 
@@ -122,7 +122,7 @@ def test_other_rewards_mix_in_as_stated(tmp_path, combine):
         **TWO,
     )
     batch = trainer._generate_and_score_completions(ROWS)
-    u, e, n = trainer._rewards.double().T.reshape(3, 2, 4)
+    u, e, n = trainer.generation.rewards.double().T.reshape(3, 2, 4)
     assert trainer.reward_func_names == ["self_certainty", "even", "longer"]
     r = e + 0.5 * n
 
@@ -168,8 +168,10 @@ def test_certainty_rises_when_it_is_trained_on(tmp_path):
 def test_rent_pays_for_low_entropy(tmp_path):
     trainer = build(RENTTrainer, RENTConfig, tmp_path, reward_funcs=[], **TWO)
     trainer._generate_and_score_completions(ROWS)
-    prompts, completions, _ = trainer._sampled
-    for prompt, completion, reward in zip(prompts, completions, trainer._rewards[:, 0].tolist(), strict=True):
+    prompts, completions = trainer.generation.prompt_ids, trainer.generation.completion_ids
+    for prompt, completion, reward in zip(
+        prompts, completions, trainer.generation.rewards[:, 0].tolist(), strict=True
+    ):
         with torch.no_grad():
             logits = trainer.model(input_ids=torch.tensor([prompt + completion])).logits[0].double() / 0.9
         p = logits[len(prompt) - 1 : -1].softmax(-1)

@@ -1,4 +1,4 @@
-"""What this project relies on inside TRL. If one of these fails, TRL changed: mend `_rollout.py`, then move the pin.
+"""What this project relies on inside TRL. If one of these fails, TRL changed: mend `seam.py`, then move the pin.
 
 Neutral settings must leave no trace: logs and final weights equal stock GRPOTrainer's bit for bit.
 """
@@ -15,7 +15,7 @@ import torch
 from trl import GRPOConfig, GRPOTrainer
 
 from tests.trainers.runs import Neutral, Recomputed, build, parity, same, trajectory
-from trainers import BaselineTrainer, RolloutConfig, RolloutTrainer
+from trainers import GRPOMethodTrainer, RolloutConfig, RolloutTrainer
 
 ROWS = [{"prompt": "1 + 1 ="}] * 4
 LOSS_TYPES = ["grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo", "luspo", "vespo"]
@@ -64,7 +64,7 @@ def test_the_batch_holds_exactly_the_known_keys(tmp_path):
     assert batch["num_items_in_batch"] == batch["completion_mask"].sum()
 
 
-@pytest.mark.parametrize("trainer", [BaselineTrainer, Recomputed])
+@pytest.mark.parametrize("trainer", [GRPOMethodTrainer, Recomputed])
 @pytest.mark.parametrize("loss_type", LOSS_TYPES)
 def test_neutral_settings_equal_trl_for_every_loss(trainer, loss_type, tmp_path):
     ours = trajectory(build(trainer, Neutral, tmp_path, loss_type=loss_type))
@@ -72,7 +72,7 @@ def test_neutral_settings_equal_trl_for_every_loss(trainer, loss_type, tmp_path)
     assert same(ours, theirs)
 
 
-@pytest.mark.parametrize("trainer", [BaselineTrainer, Recomputed])
+@pytest.mark.parametrize("trainer", [GRPOMethodTrainer, Recomputed])
 @pytest.mark.parametrize("move", MOVES)
 def test_neutral_settings_equal_trl_however_rollouts_move(trainer, move, tmp_path):
     ours = trajectory(build(trainer, Neutral, tmp_path, **MOVES[move]))
@@ -135,8 +135,8 @@ def test_the_loss_takes_per_token_advantages(tmp_path):
 def test_rewards_and_lengths_are_one_entry_per_completion(tmp_path):
     trainer = build(RolloutTrainer, RolloutConfig, tmp_path, reward_funcs=[parity, parity])
     batch = trainer._generate_and_score_completions(ROWS)
-    assert trainer._rewards.shape == (4, 2)
-    assert trainer._lengths.tolist() == batch["completion_mask"].sum(1).tolist()
+    assert trainer.generation.rewards.shape == (4, 2)
+    assert trainer.generation.lengths.tolist() == batch["completion_mask"].sum(1).tolist()
 
 
 def test_advantages_of_the_wrong_shape_are_refused(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from trl import GRPOConfig, GRPOTrainer
 from tests import tiny
 from tests.trainers.runs import UNEVEN, Gradients, apart, build
 from tests.vllm_server import serving, without_vllm
-from trainers import METHODS, BaselineConfig, BaselineTrainer
+from trainers import METHODS, GRPOMethodConfig, GRPOMethodTrainer
 
 RATIO = "sampling/importance_sampling_ratio"
 DIFFERENCE = "sampling/sampling_logp_difference"
@@ -28,7 +28,7 @@ def server(monkeypatch):
         yield running
 
 
-def trained(server, path, trainer_class=BaselineTrainer, config_class=BaselineConfig, **changes):
+def trained(server, path, trainer_class=GRPOMethodTrainer, config_class=GRPOMethodConfig, **changes):
     """A finished run of two optimizer steps, and the gradients of each."""
     options = {**UNEVEN, "use_vllm": True, "vllm_mode": "server", "vllm_server_base_url": server.url, **changes}
     server.drawn.clear()

@@ -11,8 +11,8 @@ from trl import GRPOConfig, GRPOTrainer
 
 from tests.trainers.runs import UNEVEN, Neutral, Recomputed, apart, build, gradients, same, trajectory
 from trainers import (
-    BaselineConfig,
-    BaselineTrainer,
+    GRPOMethodConfig,
+    GRPOMethodTrainer,
     LPROConfig,
     LPROTrainer,
     RolloutCallback,
@@ -52,7 +52,7 @@ def group_loss_is_the_mean_of_group_means(path):
     # DDP averages gradients over ranks, so the mean of the ranks' losses is the loss of the batch.
     loss = trainer.accelerator.gather(trainer._compute_loss(trainer.model, batch).detach()).mean().item()
     advantages = torch.tensor(list(trainer._logs["advantages"])[-12:], dtype=torch.float64).view(3, 4)
-    lengths = trainer._lengths.view(3, 4).double()
+    lengths = trainer.generation.lengths.view(3, 4).double()
     kept = advantages.abs().sum(1) > 0
     expected = -((advantages * lengths).sum(1) / lengths.sum(1))[kept].mean().item()
     return abs(loss - expected) < 1e-6
@@ -65,7 +65,7 @@ class Watch(RolloutCallback):
 
 def callbacks_see_every_process(path):
     """All rows in group order on both ranks, each with its own problem's gold."""
-    trainer, watch = build(BaselineTrainer, BaselineConfig, path), Watch()
+    trainer, watch = build(GRPOMethodTrainer, GRPOMethodConfig, path), Watch()
     trainer.add_callback(watch)
     rank = trainer.accelerator.process_index
     rows = [{"prompt": p, "answer": p[:1]} for p in ("1 + 1 =", "22 + 2 =") for _ in range(4)]
@@ -82,13 +82,14 @@ def certainty_is_each_ranks_own(path):
     rank = trainer.accelerator.process_index
     trainer._generate_and_score_completions(rows[4 * rank :][:4])
     model = trainer.accelerator.unwrap_model(trainer.model)
-    for i, (prompt, completion) in enumerate(zip(*trainer._sampled[:2], strict=True)):
+    state = trainer.generation
+    for i, (prompt, completion) in enumerate(zip(state.prompt_ids, state.completion_ids, strict=True)):
         with torch.no_grad():
             logits = (
                 model(input_ids=torch.tensor([prompt + completion])).logits[0, len(prompt) - 1 : -1].double() / 0.9
             )
         u = (logits.logsumexp(-1) - logits.mean(-1) - math.log(logits.size(-1))).mean().item()
-        if abs(u - trainer._rewards[4 * rank + i, 0].item()) > 1e-5:
+        if abs(u - trainer.generation.rewards[4 * rank + i, 0].item()) > 1e-5:
             return False
     return True
 
@@ -111,8 +112,8 @@ def resampled(path, size, rows):
     """What two ranks train on after dynamic sampling: prompts, and whether each row's parts belong together."""
     trainer, watch = (
         build(
-            BaselineTrainer,
-            BaselineConfig,
+            GRPOMethodTrainer,
+            GRPOMethodConfig,
             path,
             reward_funcs=good_only,
             num_generations=size,
@@ -147,8 +148,8 @@ def one_rank_runs_dry(path):
 def exhausted_on_both(path):
     """Nothing has signal: both ranks stop after one step."""
     trainer = build(
-        BaselineTrainer,
-        BaselineConfig,
+        GRPOMethodTrainer,
+        GRPOMethodConfig,
         path,
         reward_funcs=lambda completion_ids, **_: [0.0] * len(completion_ids),
         zero_variance="resample",
@@ -161,7 +162,7 @@ def exhausted_on_both(path):
 def lean_apart(path, **options):
     """How far lean gradients are from TRL's, with groups that lie on both ranks, and rows that change ranks."""
     options = {"num_generations": 16, "num_iterations": 2, **UNEVEN, **options}
-    ours, _ = gradients(BaselineTrainer, BaselineConfig, path, **options)
+    ours, _ = gradients(GRPOMethodTrainer, GRPOMethodConfig, path, **options)
     theirs, _ = gradients(GRPOTrainer, GRPOConfig, path, **options)
     return apart(ours, theirs)
 
@@ -173,7 +174,7 @@ def main(result):
         split = {"num_generations": 8, "num_iterations": 2, "max_steps": 4}  # one group across both ranks
         stock_split = trajectory(build(GRPOTrainer, GRPOConfig, path, **split))
         checks = {
-            "baseline equals trl": same(trajectory(build(BaselineTrainer, Neutral, path)), stock),
+            "baseline equals trl": same(trajectory(build(GRPOMethodTrainer, Neutral, path)), stock),
             "recomputed equals trl": same(trajectory(build(Recomputed, Neutral, path)), stock),
             "split groups equal trl": same(trajectory(build(Recomputed, Neutral, path, **split)), stock_split),
             "comparison can fail": not same(trajectory(build(Fixed, Neutral, path)), stock),

@@ -1,8 +1,8 @@
 """Dynamic sampling (DAPO, arXiv 2503.14476): groups without reward spread give way to groups of other problems.
 
-Completions are drawn and scored before TRL pads them or takes log-probabilities, so what is thrown away has cost its
-sampling only. New groups are divided among the processes in equal parts, however many each of them lacks: all of them
-generate, gather and stop together. N rows are those of all processes in order, B this process's.
+Completions are sampled and rewarded before TRL pads them or takes log-probabilities, so what is thrown away has cost
+its sampling only. New groups are divided among the processes in equal parts, however many each of them lacks: all of
+them generate, gather and stop together. N rows are those of all processes in order, B this process's.
 """
 
 import math
@@ -17,11 +17,11 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from torch import Tensor
 
-from trainers._drawn import Drawn, GroupRewards, rewards_of
+from trainers.generation import GroupRewards, Rollout, group_rewards
 
 
 def other_problems(dataset: Any, used: Sequence[Any], seed: str) -> Iterator[dict[str, Any]]:
-    """Problems in an order that depends on the seed alone: those with other prompts first, then all, over and over."""
+    """Yield problems in an order that the seed decides: those with other prompts first, then all, over and over."""
     generator = torch.Generator().manual_seed(Random(seed).getrandbits(63))
     taken = list(used)
     while True:
@@ -33,10 +33,10 @@ def other_problems(dataset: Any, used: Sequence[Any], seed: str) -> Iterator[dic
 
 
 def require_resamplable(trainer: Any) -> None:
-    """Raise for what cannot be drawn again: problems without a number, environments, pictures.
+    """Refuse a trainer whose problems cannot be sampled again: streams, environments, pictures.
 
     Raises:
-        ValueError: The trainer has such.
+        ValueError: The trainer has such problems.
     """
     dataset = trainer.train_dataset
     reason = None
@@ -54,74 +54,74 @@ class Resampler:
     """Fills the places of groups without signal.
 
     Args:
-        accelerator: Of the trainer.
-        draw: From rows of this process to their rewarded completions; every process calls it equally often.
-        weights: Of the reward functions (F,).
+        accelerator: The trainer's accelerator.
+        sample: From rows of this process to their rewarded completions; every process calls it equally often.
+        weights: Weights of the reward functions (F,).
         group_size: G.
-        max_batches: Batches generated at most for one that is trained on, the first included.
+        max_batches: Batches sampled at most for one that is trained on, the first included.
     """
 
     def __init__(
         self,
         accelerator: Accelerator,
-        draw: Callable[[list[dict[str, Any]]], Drawn],
+        sample: Callable[[list[dict[str, Any]]], Rollout],
         weights: Tensor,
         group_size: int,
         max_batches: int,
     ):
-        self._accelerator, self._draw, self._weights = accelerator, draw, weights
+        self._accelerator, self._sample, self._weights = accelerator, sample, weights
         self._size, self._max_batches = group_size, max_batches
 
-    def fill(self, first: list[dict[str, Any]], spare: Iterator[dict[str, Any]]) -> tuple[Drawn, list[Drawn]]:
-        """Draw a batch and replace its groups without signal, as far as `max_batches` goes.
+    def fill(self, first: list[dict[str, Any]], spare: Iterator[dict[str, Any]]) -> tuple[Rollout, list[Rollout]]:
+        """Sample a batch and replace its groups without signal, as far as `max_batches` goes.
 
         Args:
             first: This process's rows of the batch.
             spare: Further problems, the same on every process.
 
         Returns:
-            The batch, and everything that was drawn for it.
+            The batch, and all rollouts that were sampled for it.
         """
-        kept = self._draw(first)
+        kept = self._sample(first)
         tried, signal = [kept], self._signal(kept)
-        groups, found, left = len(signal), int(signal.sum()), len(signal) * (self._max_batches - 1)
+        groups, good_groups, left = len(signal), int(signal.sum()), len(signal) * (self._max_batches - 1)
         empty = (~signal).nonzero().flatten().tolist()
         while empty:
-            drawn_groups = sum(len(drawn.lengths) // self._size for drawn in tried)
-            wanted = self._wanted(len(empty), found / drawn_groups, groups, left)
+            tried_groups = sum(len(rollout.lengths) // self._size for rollout in tried)
+            wanted = self._wanted(len(empty), good_groups / tried_groups, groups, left)
             if not wanted:
                 break
-            drawn = self._draw(self._share([next(spare) for _ in range(wanted)]))
-            signal = self._signal(drawn)
-            good = signal.nonzero().flatten().tolist()
-            kept = self._placed(kept, dict(zip(good, empty, strict=False)), drawn)
-            tried, found, left, empty = [*tried, drawn], found + len(good), left - wanted, empty[len(good) :]
+            rollout = self._sample(self._share([next(spare) for _ in range(wanted)]))
+            good = self._signal(rollout).nonzero().flatten().tolist()
+            kept = self._placed(kept, dict(zip(good, empty, strict=False)), rollout)
+            tried = [*tried, rollout]
+            good_groups, left, empty = good_groups + len(good), left - wanted, empty[len(good) :]
         return kept, tried
 
-    def _signal(self, drawn: Drawn) -> Tensor:
-        return rewards_of([drawn], self._weights, self._size).signal
+    def _signal(self, rollout: Rollout) -> Tensor:
+        return group_rewards([rollout], self._weights, self._size).signal
 
     def _wanted(self, empty: int, rate: float, groups: int, left: int) -> int:
-        """How many groups to draw for so many empty places: as many as it takes at this rate, at most a batch.
+        """Return how many groups to sample for so many empty places: as it takes at this rate, at most a batch.
 
-        Only numbers that all processes can share equally.
+        Only numbers of groups that all processes can share equally.
         """
         processes = self._accelerator.num_processes
         unit = processes // math.gcd(processes, self._size)
         return min(math.ceil(min(groups, empty / max(rate, 1 / groups)) / unit), left // unit) * unit
 
     def _share(self, problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """This process's rows of groups of these problems."""
+        """Return this process's rows of groups of these problems."""
         rows = [dict(problem) for problem in problems for _ in range(self._size)]
         share = len(rows) // self._accelerator.num_processes
         return rows[self._accelerator.process_index * share :][:share]
 
-    def _placed(self, kept: Drawn, places: dict[int, int], drawn: Drawn) -> Drawn:
-        """Put groups of one drawing (keys) into places of the batch (values), on whichever process those lie."""
+    def _placed(self, kept: Rollout, places: dict[int, int], rollout: Rollout) -> Rollout:
+        """Put groups of one rollout (keys) into places of the batch (values), on whichever process those lie."""
         if not places:
             return kept
-        size, begin = self._size, self._accelerator.process_index * len(drawn.rows)
-        ours = [(begin + i, row) for i, row in enumerate(drawn.rows) if (begin + i) // size in places]
+        size, begin = self._size, self._accelerator.process_index * len(rollout.rows)
+        ours = [(begin + i, row) for i, row in enumerate(rollout.rows) if (begin + i) // size in places]
         moved = dict(gather_object(ours))
         source = torch.tensor([g * size + i for g in places for i in range(size)], device=kept.lengths.device)
         target = torch.tensor([g * size + i for g in places.values() for i in range(size)], device=source.device)
@@ -130,20 +130,20 @@ class Resampler:
             if begin <= here < begin + len(rows):
                 rows[here - begin] = moved[there]
         names = ["rewards", "lengths", "truncated", *(["hints"] if kept.hints is not None else [])]
-        columns = {name: getattr(kept, name).index_copy(0, target, getattr(drawn, name)[source]) for name in names}
+        columns = {name: getattr(kept, name).index_copy(0, target, getattr(rollout, name)[source]) for name in names}
         return replace(kept, rows=rows, **columns)
 
 
-def log_resampling(metrics: Any, trained_on: GroupRewards, tried: GroupRewards, drawn: Sequence[Drawn]) -> None:
-    """Log how much was drawn, and put means over all of it in the place of TRL's, which are of the groups kept.
+def log_resampling(metrics: Any, trained_on: GroupRewards, tried: GroupRewards, rollouts: Sequence[Rollout]) -> None:
+    """Log how much was sampled, and replace TRL's means, which are of the groups kept, by means over all of it.
 
     Args:
         metrics: TRL's lists, of training.
-        trained_on: The batch.
-        tried: Everything that was drawn for it.
-        drawn: The same, as it was drawn.
+        trained_on: Rewards of the batch.
+        tried: Rewards of everything that was sampled for it.
+        rollouts: The rollouts that `tried` is of.
     """
-    _log_lengths(metrics, drawn)
+    _log_lengths(metrics, rollouts)
     metrics["resample/batches"].append(len(tried.signal) / len(trained_on.signal))
     metrics["resample/unfilled"].append((~trained_on.signal).double().mean().item())
     for name, column in tried.columns.items():
@@ -155,17 +155,17 @@ def log_resampling(metrics: Any, trained_on: GroupRewards, tried: GroupRewards, 
         _warn_of_empty(trained_on.signal, tried)
 
 
-def _log_lengths(metrics: Any, drawn: Sequence[Drawn]) -> None:
-    """One value of each of TRL's lengths, over all that was drawn, in place of one for each drawing."""
-    lengths = torch.cat([part.lengths for part in drawn]).double()
-    cut = torch.cat([part.truncated for part in drawn])
-    ended = lengths[~cut] if not cut.all() else lengths.new_zeros(1)  # TRL's 0 where none ended
-    values = {"clipped_ratio": cut.double().mean()}
+def _log_lengths(metrics: Any, rollouts: Sequence[Rollout]) -> None:
+    """Replace TRL's lengths, one value for each rollout, by one value over all of them."""
+    lengths = torch.cat([rollout.lengths for rollout in rollouts]).double()
+    truncated = torch.cat([rollout.truncated for rollout in rollouts])
+    ended = lengths[~truncated] if not truncated.all() else lengths.new_zeros(1)  # TRL's 0 where none ended
+    values = {"clipped_ratio": truncated.double().mean()}
     for kind, rows in (("length", lengths), ("terminated_length", ended)):
         values |= {f"mean_{kind}": rows.mean(), f"min_{kind}": rows.min(), f"max_{kind}": rows.max()}
     for name, value in values.items():
         column = metrics[f"completions/{name}"]
-        del column[-len(drawn) :]
+        del column[-len(rollouts) :]
         column.append(value.item())
 
 
@@ -175,7 +175,7 @@ def _std(rewards: Tensor) -> float:
 
 
 def _warn_of_empty(signal: Tensor, tried: GroupRewards) -> None:
-    """Say that places stayed empty, and what can be done."""
+    """Warn that places stayed empty, and say what can be done."""
     alike, mean = tried.total[~tried.signal].nanmean(1), tried.total.nanmean()
     end = (
         "the others are left out of this step."

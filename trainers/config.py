@@ -1,30 +1,39 @@
-"""TRL's GRPOConfig plus what the methods here share."""
+"""TRL's GRPOConfig plus what the methods here share, and the release of TRL that all is written against."""
 
+import os
 import warnings
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Literal, get_args
 
+import trl
+from packaging.version import Version
 from transformers.hf_argparser import HfArg
 from trl import GRPOConfig
 from typing_extensions import override
 
-# Losses that are linear in the advantage and divided by the batch's token count: what both choices below act on.
+if not Version("1.16") <= Version(trl.__version__) < Version("1.17"):
+    raise ImportError(
+        f"This project overrides private methods of trl and was tested with trl>=1.16,<1.17; found {trl.__version__}. "
+        "Install the tested versions with `pip install -c constraints.txt -e .`."
+    )
+
 TOKEN_NORMALISED = ("dapo", "cispo")
-# Losses without an upper clip range.
+"""Losses that are linear in the advantage and divided by the batch's token count: what both choices below act on."""
 UNCLIPPED = ("sapo", "vespo")
+"""Losses without an upper clip range."""
 
 ZeroVariance = Literal["keep", "drop", "resample"]
 TokenNorm = Literal["batch", "group"]
 
 
 def option(default: Any, *, help: str) -> Any:
-    """A config field."""
+    """Return a config field with a default and the help that the command line prints."""
     return HfArg(default=default, help=help)
 
 
 def zero_variance(default: ZeroVariance) -> Any:
-    """The config field, with a method's own default."""
+    """Return the field `zero_variance` with a method's own default."""
     return HfArg(
         default=default,
         help="Groups whose rewards are all equal: 'keep' trains on them as the equation says; 'drop' takes them out "
@@ -33,7 +42,7 @@ def zero_variance(default: ZeroVariance) -> Any:
 
 
 def token_norm(default: TokenNorm) -> Any:
-    """The config field, with a method's own default."""
+    """Return the field `token_norm` with a method's own default."""
     return HfArg(
         default=default,
         help="'batch': mean over all tokens of the batch (DAPO). 'group': mean over groups of each group's token mean "
@@ -42,10 +51,10 @@ def token_norm(default: TokenNorm) -> Any:
 
 
 def epsilon_steps(schedule: str | None) -> list[tuple[float, float]]:
-    """Read steps of ε_high: pairs of the share of training after which a value holds, and the value.
+    """Return the steps of ε_high: pairs of the share of training after which a value holds, and the value.
 
     Raises:
-        ValueError: It cannot be read, or the shares do not rise.
+        ValueError: The schedule cannot be read, or its shares do not rise.
 
     >>> epsilon_steps("0.5:0.27, 0.875:0.26"), epsilon_steps(None)
     ([(0.5, 0.27), (0.875, 0.26)], [])
@@ -100,11 +109,6 @@ class RolloutConfig(GRPOConfig):
                     f"by the tokens of the batch; found --loss_type {self.loss_type}. "
                     f"Leave --loss_type out, or set --{name} {neutral}."
                 )
-
-        self._check_numbers()
-        self._warn_of_passes_in_one_step()
-
-    def _check_numbers(self) -> None:
         if self.max_generation_batches < 1:
             raise ValueError(
                 f"--max_generation_batches counts batches, at least 1; found {self.max_generation_batches}."
@@ -115,9 +119,10 @@ class RolloutConfig(GRPOConfig):
                 f"--epsilon_high_schedule would have no effect: --loss_type {self.loss_type} does not clip above. "
                 "Leave it out."
             )
+        self._warn_of_passes_in_one_step()
 
     def _warn_of_passes_in_one_step(self) -> None:
-        """TRL's sampler gives a generation's batches num_iterations times over; a step may take all of them."""
+        """Warn where one optimizer step takes all passes over a generation, as TRL's sampler then orders batches."""
         generation = self.steps_per_generation or self.gradient_accumulation_steps
         passes, taken = self.num_iterations, self.gradient_accumulation_steps
         if passes > 1 and taken % (passes * generation) == 0:
@@ -131,7 +136,7 @@ class RolloutConfig(GRPOConfig):
             )
 
     def epsilon_high_at(self, step: int, max_steps: int) -> float:
-        """ε_high while so many optimizer steps of all are done; a function of these alone, so resuming is exact."""
+        """Return ε_high after `step` of `max_steps` steps; it depends on these alone, so resuming is exact."""
         value = self.epsilon if self.epsilon_high is None else self.epsilon_high
         for share, later in epsilon_steps(self.epsilon_high_schedule):
             if step >= share * max_steps - 1e-6:
@@ -139,7 +144,7 @@ class RolloutConfig(GRPOConfig):
         return value
 
     def refuse(self, reason: str, **allowed: Any) -> None:
-        """Raise for every option that differs from the one value this method leaves it."""
+        """Refuse every option that differs from the one value that has an effect with this method."""
         for name, value in allowed.items():
             if getattr(self, name) != value:
                 raise ValueError(
@@ -151,3 +156,21 @@ class RolloutConfig(GRPOConfig):
     def needs_answers(self) -> bool:
         """Whether the problems' gold answers are trained on."""
         return True
+
+
+def strategy_of(args: Any) -> str:
+    """Return how a run divides weights, gradients and optimizer states among its processes.
+
+    Args:
+        args: The trainer's finished config.
+
+    Returns:
+        `whole`, where every process has all of it; else `zero1`, `zero2`, `zero3`, `fsdp1` or `fsdp2`.
+    """
+    if args.deepspeed_plugin is not None:
+        return f"zero{args.deepspeed_plugin.zero_stage}"
+    if args.fsdp:
+        return f"fsdp{(args.fsdp_config or {}).get('version', 2)}"
+    if os.environ.get("ACCELERATE_USE_FSDP", "").lower() in ("1", "true"):
+        return f"fsdp{os.environ.get('FSDP_VERSION', '1')}"
+    return "whole"

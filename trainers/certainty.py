@@ -1,4 +1,4 @@
-"""What a model says of tokens, read off a forward pass that is made anyway, without a tensor of vocabulary width.
+"""Certainty and entropy of a model's tokens, read off a forward pass that is made anyway, without its logits.
 
 TRL's fused head returns log p_y and the entropy, never logits. Self-certainty, KL(U ‖ p) = lse(z) − mean(z) − log V,
 needs no more than the final hidden state h beside them. With logits z = scale · (W h + b) / T, log p_y = z_y − lse(z),
@@ -14,7 +14,7 @@ Shapes: B completions (b of them in a pass), C tokens of the longest, S with the
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +24,8 @@ from accelerate.utils import is_peft_model
 from torch import Tensor
 from trl.trainer.utils import maybe_gather_lm_head_ctx
 
-from trainers._head import head_of
+CHUNK = 256
+"""Tokens whose logits are formed at a time: 156 MB in float32 at V = 151,936."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class PolicyTokens:
     """What the scorer says of every sampled token, without gradient.
 
     Attributes:
-        certainty: (B, C) float32, KL(U ‖ p) in nats of the distribution that a token was drawn from; 0 outside mask.
-        after: (B,) float32, KL(U ‖ p) of the distribution after the last token; None where it was not asked for.
+        certainty: (B, C) float32, KL(U ‖ p) in nats of the distribution that a token was sampled from; 0 outside mask.
+        after: (B,) float32, KL(U ‖ p) of the distribution after the last token; None where it is not wanted.
         entropy: (B, C) float32, in nats, at the sampling temperature; None from a reference model.
         mask: (B, C) bool, tokens that the model wrote itself: not padding, not a tool's output.
     """
@@ -51,8 +52,8 @@ class PolicyReader:
         model: The causal language model that makes the passes, unwrapped but for PEFT.
         ids: (B, S), prompts and completions.
         mask: (B, C), tokens to read.
-        temperature: At which the certainty is wanted.
-        sampling_temperature: That of the log-probabilities which the passes return.
+        temperature: Temperature of the certainty.
+        sampling_temperature: Temperature of the log-probabilities which the passes return.
         float32_head: Whether logits are formed in float32 whatever the rest.
         after: Whether the distribution after the last token is wanted too.
     """
@@ -83,7 +84,7 @@ class PolicyReader:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Read every forward pass of the model in here."""
+        """Read every forward pass of the model inside the context."""
         hook = self._model.base_model.register_forward_hook(lambda _, __, output: self._look(output.last_hidden_state))
         try:
             yield
@@ -104,14 +105,14 @@ class PolicyReader:
             torch.autocast(device, enabled=False),
             maybe_gather_lm_head_ctx(*(p for p in (layer.weight, getattr(layer, "bias", None)) if p is not None)),
         ):
-            head = head_of(self._model, torch.float32 if self._float32_head else dtype)
+            head = Head.of(self._model, torch.float32 if self._float32_head else dtype)
             self._means = self._means or head.means()
             self._vocabulary = head.weight.size(0)
-            drawn_from = hidden[:, -width - 1 : -1][mask]
+            sampled_from = hidden[:, -width - 1 : -1][mask]
             self._values.append(
-                head.spread(drawn_from, self._targets[rows][mask], self._means)
+                head.spread(sampled_from, self._targets[rows][mask], self._means)
                 if self.fused
-                else head.certainty(drawn_from, self._temperature)
+                else head.certainty(sampled_from, self._temperature)
             )
             if self._wants_after:
                 last = width - 1 - mask.flip(1).int().argmax(1)  # of a row without tokens: the last column
@@ -119,7 +120,7 @@ class PolicyReader:
                 self._after.append(head.certainty(ends, self._temperature))
 
     def tokens(self, log_probs: Tensor, entropy: Tensor | None) -> PolicyTokens:
-        """What was read, with what the passes returned.
+        """Return what was read, with what the passes returned.
 
         Args:
             log_probs: (B, C), at the sampling temperature.
@@ -132,55 +133,86 @@ class PolicyReader:
         return PolicyTokens(certainty, torch.cat(self._after) if self._after else None, entropy, self._mask)
 
 
-def own_tokens(own: list[list[int]], width: int, device: torch.device) -> Tensor:
-    """Mask (B, width) of the tokens that the model wrote itself, out of 0/1 per token of each completion."""
-    return torch.tensor([row + [0] * (width - len(row)) for row in own], dtype=torch.bool, device=device)
+@dataclass(frozen=True)
+class Head:
+    """The output layer of a language model, whole, and the certainty KL(U ‖ p) of its distributions.
 
-
-def padded(
-    prompts: list[list[int]], completions: list[list[int]], padding: int, device: torch.device
-) -> tuple[Tensor, Tensor, int]:
-    """Ids and attention mask (B, S) with prompts to the left of a common border, and the width of the completions."""
-    before, width = max(map(len, prompts)), max(map(len, completions))
-    rows = [
-        ([padding] * (before - len(p)) + p + c + [padding] * (width - len(c)), before - len(p), len(p) + len(c))
-        for p, c in zip(prompts, completions, strict=True)
-    ]
-    ids = torch.tensor([row for row, _, _ in rows], device=device)
-    attention = torch.tensor([[0] * s + [1] * n + [0] * (before + width - s - n) for _, s, n in rows], device=device)
-    return ids, attention, width
-
-
-def together(
-    parts: list[PolicyTokens], joined: Callable[[list[Tensor]], Tensor], rows: Tensor, mask: Tensor
-) -> PolicyTokens:
-    """What was read in several passes, as if in one.
-
-    Args:
-        parts: Of each pass.
-        joined: Makes (B, C) out of the passes' own shapes.
-        rows: (B,), which rows the passes had, one after the other.
-        mask: (B, C), of the tokens that were read.
+    Attributes:
+        weight: (V, H).
+        bias: (V,) or None.
+        scale: Factor on the logits (Cohere, Granite, …).
+        softcap: Bound of the logits (Gemma); None for none.
+        dtype: Type in which the model forms its logits.
     """
-    after = [part.after for part in parts if part.after is not None]
-    entropies = [part.entropy for part in parts if part.entropy is not None]
-    return PolicyTokens(
-        joined([part.certainty for part in parts]),
-        torch.cat(after)[rows.argsort()] if after else None,
-        joined(entropies) if entropies else None,
-        mask,
-    )
+
+    weight: Tensor
+    bias: Tensor | None
+    scale: float
+    softcap: float | None
+    dtype: torch.dtype
+
+    @classmethod
+    def of(cls, model: Any, dtype: torch.dtype) -> "Head":
+        """Return the output layer of a model, with what the model does to its logits.
+
+        Args:
+            model: A causal language model, without PEFT's wrapper.
+            dtype: Type in which the logits are formed.
+        """
+        layer, config = model.get_output_embeddings(), model.config.get_text_config()
+        weight, bias = layer.weight, getattr(layer, "bias", None)
+        if hasattr(weight, "full_tensor"):  # a shard of FSDP
+            weight, bias = weight.full_tensor(), None if bias is None else bias.full_tensor()
+        return cls(weight, bias, logit_scale(config), getattr(config, "final_logit_softcapping", None), dtype)
+
+    def means(self) -> tuple[Tensor, Tensor | float]:
+        """Return the mean row (H,) and the mean bias, in float32."""
+        bias = 0.0 if self.bias is None else self.bias.mean(dtype=torch.float32)
+        return self.weight.mean(0, dtype=torch.float32), bias
+
+    def spread(self, hidden: Tensor, targets: Tensor, means: tuple[Tensor, Tensor | float]) -> Tensor:
+        """Return the target's logit minus the mean logit, (N,) float32; only without a cap.
+
+        The target's logit is rounded as the model rounds it, because log p is that of the rounded one: in bfloat16
+        that makes the error of the certainty 2e-3 instead of 3e-2.
+
+        Args:
+            hidden: (N, H).
+            targets: (N,).
+            means: What `means` returned.
+        """
+        hidden = hidden.to(self.dtype).float()
+        logit = (hidden * self.weight[targets].to(self.dtype).float()).sum(-1)
+        if self.bias is not None:
+            logit = logit + self.bias[targets].float()
+        return self.scale * (logit.to(self.dtype).float() - hidden @ means[0] - means[1])
+
+    def certainty(self, hidden: Tensor, temperature: float) -> Tensor:
+        """Return KL(U ‖ p), (N,) float32, by the definition, a chunk of tokens at a time.
+
+        Args:
+            hidden: (N, H).
+            temperature: Divisor of the logits.
+        """
+        chunks = [self._dense_certainty(chunk, temperature) for chunk in hidden.split(CHUNK)]
+        return torch.cat(chunks) if chunks else hidden.new_zeros(0, dtype=torch.float32)
+
+    def _dense_certainty(self, hidden: Tensor, temperature: float) -> Tensor:
+        weight = self.weight.to(self.dtype)
+        bias = None if self.bias is None else self.bias.to(self.dtype)
+        logits = self.scale * torch.nn.functional.linear(hidden.to(self.dtype), weight, bias).float()
+        if self.softcap is not None:
+            logits = self.softcap * torch.tanh(logits / self.softcap)
+        logits /= temperature
+        return logits.logsumexp(-1) - logits.mean(-1) - math.log(logits.size(-1))
 
 
-def old_pass(args: Any) -> bool:
-    """Whether TRL runs the policy over all completions of a generation for old log-probabilities."""
-    aligned = args.gradient_accumulation_steps % (args.steps_per_generation * args.num_iterations) == 0
-    return not aligned or (args.use_vllm and args.vllm_importance_sampling_correction)
-
-
-def trl_passes_first(args: Any) -> bool:
-    """Whether that pass, which comes before TRL asks for rewards, tells of all completions.
-
-    With `mask_truncated_completions` it leaves truncated ones out, which have a certainty like any other.
-    """
-    return old_pass(args) and not args.mask_truncated_completions
+def logit_scale(config: Any) -> float:
+    """Return the factor on the logits, under the names that model families give it."""
+    for name in ("logit_scale", "output_multiplier", "lm_head_multiplier"):
+        if getattr(config, name, None) is not None:
+            return float(getattr(config, name))
+    scaling = getattr(config, "logits_scaling", None)
+    if scaling is None:
+        return 1.0
+    return float(scaling) if config.model_type == "hyperclovax" else 1 / float(scaling)

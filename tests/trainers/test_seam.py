@@ -13,7 +13,7 @@ from trl import GRPOConfig
 
 from errors import RewardError
 from tests.trainers.runs import apart, build, gradients, parity, settings
-from trainers import METHODS, BaselineConfig, BaselineTrainer, LPROConfig, LPROTrainer, REPOConfig, REPOTrainer
+from trainers import METHODS, GRPOMethodConfig, GRPOMethodTrainer, LPROConfig, LPROTrainer, REPOConfig, REPOTrainer
 from trainers.advantages import length_penalized_advantages, rank_advantages
 
 ROWS = [{"prompt": p} for p in ("1 + 1 =", "22 + 2 =", "a =") for _ in range(4)]
@@ -67,7 +67,7 @@ def test_lpro_trains_on_the_cards_objective(tmp_path):
     trainer = build(LPROTrainer, LPROConfig, tmp_path, zero_variance="keep", **WIDE)
     batch = rollout(trainer)
     loss, ratios = off_policy_loss(trainer, batch)
-    rewards, lengths = trainer._rewards.view(3, 4), trainer._lengths.view(3, 4)
+    rewards, lengths = trainer.generation.rewards.view(3, 4), trainer.generation.lengths.view(3, 4)
     advantages = length_penalized_advantages(rewards, lengths, penalty=0.1).flatten().tolist()
     expected = mean_over_groups(ratios, batch["completion_mask"], advantages, 0.20, 0.28, range(3))
     assert loss == pytest.approx(expected, abs=1e-6)
@@ -78,7 +78,7 @@ def test_repo_trains_on_the_cards_objective(tmp_path):
     trainer = build(REPOTrainer, REPOConfig, tmp_path, **WIDE)
     batch = rollout(trainer)
     loss, ratios = off_policy_loss(trainer, batch)
-    advantages = rank_advantages(trainer._rewards.view(3, 4)).flatten().tolist()
+    advantages = rank_advantages(trainer.generation.rewards.view(3, 4)).flatten().tolist()
     expected = mean_over_groups(ratios, batch["completion_mask"], advantages, 0.2, 0.2, range(3))
     assert loss == pytest.approx(expected, abs=1e-6)
     # The published code minimises max(ρA, clip(ρ)A) instead, which is another number on this batch.
@@ -102,14 +102,14 @@ def test_dropped_groups_leave_the_loss_and_its_normaliser(norm, tmp_path):
     )
     batch = rollout(trainer)
     mask = torch.zeros(12, batch["completion_ids"].size(1), dtype=torch.bool)
-    for i, length in enumerate(trainer._lengths.tolist()):
+    for i, length in enumerate(trainer.generation.lengths.tolist()):
         mask[i, :length] = True
     assert batch["num_items_in_batch"].item() == mask[4:].sum().item()
     assert batch["completion_mask"][:4].sum().item() == 0
     assert list(trainer._logs["advantages"])[:4] == [0.0] * 4
 
     loss, ratios = off_policy_loss(trainer, batch)
-    rewards, lengths = trainer._rewards.view(3, 4), trainer._lengths.view(3, 4)
+    rewards, lengths = trainer.generation.rewards.view(3, 4), trainer.generation.lengths.view(3, 4)
     advantages = length_penalized_advantages(rewards, lengths, penalty=0.3).flatten().tolist()
     assert any(advantages[:4]), "the equation itself would push on the flat group"
     if norm == "group":
@@ -180,16 +180,18 @@ def test_in_a_kept_group_without_spread_only_length_pushes(tmp_path):
         **WIDE,
     )
     advantages = rollout(trainer)["advantages"][:4].tolist()
-    lengths = trainer._lengths[:4].tolist()
+    lengths = trainer.generation.lengths[:4].tolist()
     assert sorted(range(4), key=lambda i: -advantages[i]) == sorted(range(4), key=lambda i: lengths[i])
 
 
 def test_lengths_are_generated_tokens_even_where_trl_blanks_the_mask(tmp_path):
     """Truncated completions lose their mask, not their length; the end token counts once."""
-    trainer = build(BaselineTrainer, BaselineConfig, tmp_path, mask_truncated_completions=True, **WIDE)
+    trainer = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, mask_truncated_completions=True, **WIDE)
     batch = rollout(trainer)
     ends = set(trainer.eos_token_ids)
-    for ids, mask, length in zip(batch["completion_ids"], batch["completion_mask"], trainer._lengths, strict=True):
+    for ids, mask, length in zip(
+        batch["completion_ids"], batch["completion_mask"], trainer.generation.lengths, strict=True
+    ):
         row = ids.tolist()
         stop = next((t + 1 for t, token in enumerate(row) if token in ends), None)
         assert length.item() == (stop or 8)
@@ -199,7 +201,7 @@ def test_lengths_are_generated_tokens_even_where_trl_blanks_the_mask(tmp_path):
 
 def test_tool_tokens_do_not_count(tmp_path, monkeypatch):
     """What a tool or an environment wrote has mask 0."""
-    trainer = build(BaselineTrainer, BaselineConfig, tmp_path)
+    trainer = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path)
 
     def scripted(prompts, trainer):
         return {
@@ -211,7 +213,7 @@ def test_tool_tokens_do_not_count(tmp_path, monkeypatch):
 
     trainer.rollout_func = scripted
     trainer._generate_and_score_completions([dict(row) for row in ROWS[:4]])
-    assert trainer._lengths.tolist() == [3, 3, 3, 3]
+    assert trainer.generation.lengths.tolist() == [3, 3, 3, 3]
 
 
 def test_tool_tokens_are_no_loss_tokens_of_a_group_either(tmp_path):
@@ -236,18 +238,18 @@ def test_tool_tokens_are_no_loss_tokens_of_a_group_either(tmp_path):
 
 
 def test_metrics_say_which_groups_can_teach_and_how_long_right_and_wrong_are(tmp_path):
-    trainer = build(BaselineTrainer, BaselineConfig, tmp_path, reward_funcs=[accuracy, parity], **WIDE)
+    trainer = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, reward_funcs=[accuracy, parity], **WIDE)
     rollout(trainer)
     metrics = trainer._metrics["train"]
     assert metrics["groups/all_correct"] == [pytest.approx(1 / 3)]
     assert metrics["groups/all_wrong"] == [pytest.approx(1 / 3)]
     right = [0, 1, 2, 3, 8, 11]
-    lengths = trainer._lengths.tolist()
+    lengths = trainer.generation.lengths.tolist()
     assert metrics["completions/mean_length_correct"] == [statistics.mean(lengths[i] for i in right)]
     wrong = [i for i in range(12) if i not in right]
     assert metrics["completions/mean_length_incorrect"] == [statistics.mean(lengths[i] for i in wrong)]
     assert set(metrics) >= {"rewards/accuracy/mean", "rewards/parity/mean"}
-    totals = [sum(row) for row in trainer._rewards.tolist()]
+    totals = [sum(row) for row in trainer.generation.rewards.tolist()]
     effective = [len(set(totals[i : i + 4])) > 1 for i in (0, 4, 8)]
     assert metrics["groups/effective"] == [pytest.approx(statistics.mean(effective))]
 
@@ -256,9 +258,9 @@ def test_an_answer_that_could_not_be_graded_is_neither_right_nor_wrong(tmp_path)
     def accuracy(completions, **_):
         return [None, 1.0, 1.0, 0.0] + [None] * 4 + [0.0] * 4
 
-    trainer = build(BaselineTrainer, BaselineConfig, tmp_path, reward_funcs=[accuracy, parity], **WIDE)
+    trainer = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, reward_funcs=[accuracy, parity], **WIDE)
     rollout(trainer)
-    metrics, lengths = trainer._metrics["train"], trainer._lengths.tolist()
+    metrics, lengths = trainer._metrics["train"], trainer.generation.lengths.tolist()
     assert metrics["groups/all_correct"] == [0.0]
     assert metrics["groups/all_wrong"] == [pytest.approx(1 / 3)]
     assert metrics["completions/mean_length_correct"] == [statistics.mean(lengths[1:3])]
@@ -266,7 +268,7 @@ def test_an_answer_that_could_not_be_graded_is_neither_right_nor_wrong(tmp_path)
 
 
 def test_without_an_accuracy_column_nothing_is_claimed_about_correctness(tmp_path):
-    trainer = build(BaselineTrainer, BaselineConfig, tmp_path)
+    trainer = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path)
     rollout(trainer)
     assert not [name for name in trainer._metrics["train"] if "correct" in name or "wrong" in name]
 
@@ -296,10 +298,8 @@ def test_what_is_no_reward_names_function_line_and_row(bad, shown, tmp_path):
     def clarity(completions, **_):
         return [0.0, None, bad, 1.0]
 
-    trainer = build(BaselineTrainer, BaselineConfig, tmp_path, reward_funcs=clarity)
-    told = (
-        rf"clarity \(test_rollout.py, line {line_of(clarity)}\) returned {re.escape(shown)} for completion 2 of this"
-    )
+    trainer = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, reward_funcs=clarity)
+    told = rf"clarity \(test_seam.py, line {line_of(clarity)}\) returned {re.escape(shown)} for completion 2 of this"
     with pytest.raises(RewardError, match=told):
         trainer._generate_and_score_completions([dict(row) for row in ROWS[:4]])
 
@@ -323,7 +323,7 @@ def test_what_is_no_reward_names_function_line_and_row(bad, shown, tmp_path):
     ],
 )
 def test_what_is_no_list_of_rewards_is_told(returned, shown, tmp_path):
-    trainer = build(BaselineTrainer, BaselineConfig, tmp_path, reward_funcs=lambda **_: returned)
+    trainer = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, reward_funcs=lambda **_: returned)
     with pytest.raises(RewardError, match=f"returned {re.escape(shown)}"):
         trainer._generate_and_score_completions([dict(row) for row in ROWS[:4]])
 
@@ -342,9 +342,9 @@ def test_what_is_no_list_of_rewards_is_told(returned, shown, tmp_path):
     ids=str,
 )
 def test_sequences_arrays_and_tensors_of_numbers_are_lists_of_rewards(returned, tmp_path):
-    trainer = build(BaselineTrainer, BaselineConfig, tmp_path, reward_funcs=lambda **_: returned)
+    trainer = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, reward_funcs=lambda **_: returned)
     trainer._generate_and_score_completions([dict(row) for row in ROWS[:4]])
-    assert trainer._rewards.flatten().tolist() == [float(reward) for reward in returned]
+    assert trainer.generation.rewards.flatten().tolist() == [float(reward) for reward in returned]
 
 
 def test_an_error_inside_a_reward_names_its_own_file_and_line(tmp_path):
@@ -359,8 +359,8 @@ def test_an_error_inside_a_reward_names_its_own_file_and_line(tmp_path):
 
     line = line_of(shares) + 2  # of the division
     for function in (shares, later):
-        trainer = build(BaselineTrainer, BaselineConfig, tmp_path, reward_funcs=function)
-        told = rf"{function.__name__} \(test_rollout.py, line {line}\) failed on 4 completions with ZeroDivisionError"
+        trainer = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, reward_funcs=function)
+        told = rf"{function.__name__} \(test_seam.py, line {line}\) failed on 4 completions with ZeroDivisionError"
         with pytest.raises(RewardError, match=told):
             trainer._generate_and_score_completions([dict(row) for row in ROWS[:4]])
 
@@ -369,7 +369,7 @@ def test_an_async_reward_is_checked_too(tmp_path):
     async def slow(completions, **_):
         return [0.0, 1.0, math.inf, 1.0]
 
-    trainer = build(BaselineTrainer, BaselineConfig, tmp_path, reward_funcs=slow)
+    trainer = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, reward_funcs=slow)
     with pytest.raises(RewardError, match=r"slow .* returned inf"):
         trainer._generate_and_score_completions([dict(row) for row in ROWS[:4]])
 
@@ -393,11 +393,11 @@ class AsyncScore(Score):
 
 @pytest.mark.parametrize("kind", [Score, AsyncScore])
 def test_rewards_that_are_objects_are_called_named_and_checked(kind, tmp_path):
-    trainer = build(BaselineTrainer, BaselineConfig, tmp_path, reward_funcs=kind(0.5))
+    trainer = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, reward_funcs=kind(0.5))
     trainer._generate_and_score_completions([dict(row) for row in ROWS[:4]])
     assert trainer._metrics["train"]["rewards/score/mean"] == [0.5]
-    broken = build(BaselineTrainer, BaselineConfig, tmp_path, reward_funcs=kind(math.inf))
-    with pytest.raises(RewardError, match=r"score \(test_rollout.py, line \d+\) returned inf"):
+    broken = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, reward_funcs=kind(math.inf))
+    with pytest.raises(RewardError, match=r"score \(test_seam.py, line \d+\) returned inf"):
         broken._generate_and_score_completions([dict(row) for row in ROWS[:4]])
 
 
@@ -455,8 +455,8 @@ def test_evaluation_drops_and_reweights_nothing(tmp_path):
     trainer = build(LPROTrainer, LPROConfig, tmp_path, reward_funcs=first_group_flat, eval_strategy="steps", **WIDE)
     trainer.model.eval()
     batch = rollout(trainer)
-    assert batch["completion_mask"].sum(1).tolist() == trainer._lengths.tolist()
-    assert batch["num_items_in_batch"].item() == trainer._lengths.sum().item()
+    assert batch["completion_mask"].sum(1).tolist() == trainer.generation.lengths.tolist()
+    assert batch["num_items_in_batch"].item() == trainer.generation.lengths.sum().item()
     assert batch["advantages"].tolist() == pytest.approx(list(trainer._logs["advantages"])[-12:])
     assert any(list(trainer._logs["advantages"])[-12:-8])
 
@@ -482,9 +482,9 @@ def test_an_option_that_the_method_makes_meaningless_is_refused(method, option, 
 @pytest.mark.parametrize("loss_type", ["grpo", "bnpo", "dr_grpo"])
 def test_token_choices_need_a_loss_over_tokens(loss_type, tmp_path):
     with pytest.raises(ValueError, match=r"--token_norm group needs --loss_type dapo or cispo"):
-        BaselineConfig(**settings(tmp_path, loss_type=loss_type, token_norm="group"))
+        GRPOMethodConfig(**settings(tmp_path, loss_type=loss_type, token_norm="group"))
     with pytest.raises(ValueError, match="--zero_variance drop needs"):
-        BaselineConfig(**settings(tmp_path, loss_type=loss_type, zero_variance="drop"))
+        GRPOMethodConfig(**settings(tmp_path, loss_type=loss_type, zero_variance="drop"))
 
 
 def test_a_penalty_that_can_outvote_correctness_warns(tmp_path):

@@ -8,10 +8,15 @@ from transformers import Gemma3TextConfig, GPT2Config, Qwen2Config
 from trl import GRPOConfig, GRPOTrainer
 
 from tests.trainers.runs import UNEVEN, apart, build, gradients
-from trainers import METHODS, BaselineConfig, BaselineTrainer
-from trainers._arrange import arranged, token_counts
-from trainers._batch import Rows
-from trainers._passes import cheapest, layout_is_free, parts, restored
+from trainers import METHODS, GRPOMethodConfig, GRPOMethodTrainer
+from trainers.padding_free import (
+    bucket_by_length,
+    cheapest_split,
+    layout_is_free,
+    padding_free_batches,
+    restored,
+    token_counts,
+)
 
 LOSS_TYPES = ["grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo", "luspo", "vespo"]
 
@@ -42,21 +47,21 @@ OPTIONS = {
 @pytest.mark.parametrize("loss_type", LOSS_TYPES)
 def test_every_loss_has_trls_gradient(loss_type, tmp_path):
     options = {"loss_type": loss_type, "importance_sampling_level": "sequence" if loss_type == "luspo" else "token"}
-    ours, _ = gradients(BaselineTrainer, BaselineConfig, tmp_path, **options)
+    ours, _ = gradients(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, **options)
     theirs, _ = gradients(GRPOTrainer, GRPOConfig, tmp_path, **options)
     assert apart(ours, theirs) <= 1e-6
 
 
 def test_in_float32_the_gradient_is_trls_but_for_rounding(tmp_path):
     options = {"dtype": torch.float32, "num_iterations": 1, "max_steps": 1, "reward_funcs": half_flat}
-    ours, _ = gradients(BaselineTrainer, BaselineConfig, tmp_path, **options)
+    ours, _ = gradients(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, **options)
     theirs, _ = gradients(GRPOTrainer, GRPOConfig, tmp_path, **options)
     assert 0 < apart(ours, theirs) <= 1e-6
 
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_option_has_trls_gradient(option, tmp_path):
-    ours, _ = gradients(BaselineTrainer, BaselineConfig, tmp_path, **OPTIONS[option])
+    ours, _ = gradients(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, **OPTIONS[option])
     theirs, _ = gradients(GRPOTrainer, GRPOConfig, tmp_path, **OPTIONS[option])
     assert apart(ours, theirs) <= 1e-6
 
@@ -75,7 +80,7 @@ def test_every_method_has_its_own_gradient(method, tmp_path):
 def test_an_adapter_has_trls_gradient(tmp_path):
     """The reference is the model without its adapter, and shares its passes."""
     steps = {}
-    for trainer, config in ((BaselineTrainer, BaselineConfig), (GRPOTrainer, GRPOConfig)):
+    for trainer, config in ((GRPOMethodTrainer, GRPOMethodConfig), (GRPOTrainer, GRPOConfig)):
         torch.manual_seed(0)
         lora = LoraConfig(r=4, lora_dropout=0.0, init_lora_weights=False)
         steps[trainer], _ = gradients(trainer, config, tmp_path, peft_config=lora, beta=0.1)
@@ -92,7 +97,7 @@ def test_tool_tokens_have_trls_gradient(tmp_path, monkeypatch):
         return tuple(output)
 
     monkeypatch.setattr(GRPOTrainer, "_generate", with_tools)
-    ours, _ = gradients(BaselineTrainer, BaselineConfig, tmp_path)
+    ours, _ = gradients(GRPOMethodTrainer, GRPOMethodConfig, tmp_path)
     theirs, _ = gradients(GRPOTrainer, GRPOConfig, tmp_path)
     assert apart(ours, theirs) <= 1e-6
 
@@ -102,7 +107,7 @@ def test_metrics_are_means_over_tokens(tmp_path):
     logs = []
     for rows in (16, 2):
         options = {"per_device_train_batch_size": rows, "gradient_accumulation_steps": 16 // rows}
-        _, trainer = gradients(BaselineTrainer, BaselineConfig, tmp_path, **options)
+        _, trainer = gradients(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, **options)
         logs.append(trainer.state.log_history[1])
     for name in ("entropy", "clip_ratio/low_mean", "clip_ratio/high_mean", "clip_ratio/region_mean"):
         assert logs[0][name] == pytest.approx(logs[1][name], abs=1e-5)
@@ -111,7 +116,7 @@ def test_metrics_are_means_over_tokens(tmp_path):
 
 def test_idle_rows_and_padding_and_the_old_pass_are_spared(tmp_path):
     """Two iterations over 16 rows of which 8 are idle: every real token of the others twice, and nearly no other."""
-    trainer = build(BaselineTrainer, BaselineConfig, tmp_path, half_flat, **UNEVEN)
+    trainer = build(GRPOMethodTrainer, GRPOMethodConfig, tmp_path, half_flat, **UNEVEN)
     rows = [{"prompt": p} for p in ("1 =", "22 + 2 =") * 2 for _ in range(4)]
     trainer.current_gradient_accumulation_steps = 4
     trainer.model.train()
@@ -124,7 +129,7 @@ def test_idle_rows_and_padding_and_the_old_pass_are_spared(tmp_path):
     trainer.model.model.register_forward_pre_hook(look, with_kwargs=True)
     for _ in range(8):
         trainer.training_step(trainer.model, rows, None)
-    prompts, completions, _ = trainer._sampled
+    prompts, completions = trainer.generation.prompt_ids, trainer.generation.completion_ids
     lengths = [len(prompt) + len(completion) for prompt, completion in zip(prompts, completions, strict=True)]
     real = sum(length for i, length in enumerate(lengths) if i // 4 % 2 == 0)
     whole = 8 * 4 * (max(map(len, prompts)) + max(map(len, completions)))
@@ -140,7 +145,7 @@ def test_rows_stay_whole_and_idle_ones_go_last():
     batch = {"prompt_ids": row[:, None], "prompt_mask": torch.ones(8, 1), "completion_mask": mask, **wide}
     batch |= {"advantages": row - 2, "importance_sampling_ratio": row[:, None], "num_items_in_batch": torch.tensor(18)}
     given = [{k: v[i : i + 2] if v.dim() else v for k, v in batch.items()} for i in range(0, 8, 2)]
-    made = arranged(given, 2, drop=True, rows=Rows(Accelerator(cpu=True)))
+    made = bucket_by_length(given, 2, drop_idle=True, accelerator=Accelerator(cpu=True))
     assert [b["prompt_ids"].flatten().tolist() for b in made] == [[1, 3], [0, 2], [6, 4], [5, 7]]
     for b in made:
         whose = b["prompt_ids"][:, 0]
@@ -149,17 +154,17 @@ def test_rows_stay_whole_and_idle_ones_go_last():
         assert torch.equal(b["importance_sampling_ratio"][:, 0], whose)
         assert b["num_items_in_batch"] == 18
         assert torch.equal(b["completion_mask"].sum(1), lengths[whose.long()] * (whose != 2))
-    assert token_counts(made, Rows(Accelerator(cpu=True))) == [5, 1, 5, 2]
+    assert token_counts(made, Accelerator(cpu=True)) == [5, 1, 5, 2]
 
 
 def test_where_nothing_trains_the_entropy_is_unknown(tmp_path):
     _, trainer = gradients(
-        BaselineTrainer, BaselineConfig, tmp_path, reward_funcs=lambda completion_ids, **_: [0.0] * 16
+        GRPOMethodTrainer, GRPOMethodConfig, tmp_path, reward_funcs=lambda completion_ids, **_: [0.0] * 16
     )
     assert [row["entropy"] for row in trainer.state.log_history[:-1]] == [None, None]
 
 
-def test_parts_hold_every_token_in_its_place():
+def test_padding_free_batches_hold_every_token_in_its_place():
     torch.manual_seed(0)
     rows, border, width = 13, 9, 17
     before, after = torch.randint(1, 10, (rows,)), torch.randint(0, 18, (rows,))
@@ -167,24 +172,24 @@ def test_parts_hold_every_token_in_its_place():
     attention = ((columns >= border - before[:, None]) & (columns < border + after[:, None])).long()
     ids = torch.arange(rows * (border + width)).view(rows, -1)
     for evenly in (True, False):
-        made = parts(attention, width, size=5, evenly=evenly)
-        kept = [part.take(ids)[:, -part.kept :] for part in made]
+        made = padding_free_batches(attention, width, size=5, evenly=evenly)
+        kept = [batch.take(ids)[:, -batch.kept :] for batch in made]
         expected = ids[:, border:] * attention[:, border:]
-        masks = [part.take(attention)[:, -part.kept :] for part in made]
+        masks = [batch.take(attention)[:, -batch.kept :] for batch in made]
         assert torch.equal(restored(made, [k * m for k, m in zip(kept, masks, strict=True)], rows, width), expected)
-        assert sorted(torch.cat([part.rows for part in made]).tolist()) == after.nonzero().flatten().tolist()
+        assert sorted(torch.cat([batch.rows for batch in made]).tolist()) == after.nonzero().flatten().tolist()
         assert len(made) == 3 if evenly else len(made) <= 3
         assert all(
-            torch.equal(part.take(columns.expand(rows, -1)), part.columns * (part.columns < 26)) for part in made
+            torch.equal(batch.take(columns.expand(rows, -1)), batch.columns * (batch.columns < 26)) for batch in made
         )
 
 
 def test_without_a_completion_one_token_is_passed():
     attention = torch.tensor([[0, 1, 1, 0], [1, 1, 0, 0]])
     attention[:, 2:] = 0
-    (part,) = parts(attention, 2, size=2, evenly=False)
-    assert part.columns.tolist() == [[1, 2]]
-    assert part.take(attention).tolist() == [[1, 0]]
+    (batch,) = padding_free_batches(attention, 2, size=2, evenly=False)
+    assert batch.columns.tolist() == [[1, 2]]
+    assert batch.take(attention).tolist() == [[1, 0]]
 
 
 @pytest.mark.parametrize("lengths", [[9, 9, 9], [100, 1, 1, 1], [50, 40, 12, 11, 3, 2, 1]])
@@ -197,7 +202,7 @@ def test_the_cheapest_split_is_the_best_of_all(lengths):
     def splits(n):
         return [[]] if n == 0 else [[first, *rest] for first in range(1, n + 1) for rest in splits(n - first)]
 
-    assert cost(cheapest(lengths, 10, 120)) == min(cost(sizes) for sizes in splits(len(lengths)))
+    assert cost(cheapest_split(lengths, 10, 120)) == min(cost(sizes) for sizes in splits(len(lengths)))
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from trainers._config import RolloutConfig
-from trainers._drawn import total_reward
-from trainers._rollout import RolloutTrainer
 from trainers.advantages import standardize
+from trainers.config import RolloutConfig
+from trainers.generation import total_reward
+from trainers.seam import RolloutTrainer
 
 Combine = Literal["z_each", "sum"]
 NGRAM = 4
@@ -81,8 +81,8 @@ class SelfRewardTrainer(RolloutTrainer):
     def group_advantages(self, rewards: Tensor, lengths: Tensor) -> Tensor:
         if self.args.combine == "sum":
             return standardize(rewards, ddof=1, eps=1e-4)
-        assert self._rewards is not None
-        columns = self._rewards.cpu()
+        assert self.generation.rewards is not None
+        columns = self.generation.rewards.cpu()
         others = total_reward(columns[:, 1:], torch.tensor(self._weights))
         return self.args.self_weight * standardize(
             columns[:, 0].view(rewards.shape), ddof=1, eps=1e-4
