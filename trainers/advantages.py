@@ -11,12 +11,14 @@ Notation: G group size · r reward · L length in generated tokens · A advantag
 import torch
 from torch import Tensor
 
-# Differences below this share of the largest value that is compared (or of 1) are rounding: rewards are float32.
 NO_SPREAD = 1e-6
+"""Differences below this share of the largest value that is compared (or of 1) are rounding: rewards are float32."""
 
 
 def standardize(x: Tensor, *, ddof: int = 0, eps: float = 1e-8) -> Tensor:
-    """z-score of each row, `(x − μ) / (σ + ε)`; 0 at NaN and where σ is mere rounding, below 1e-6 · max(1, max|x|).
+    """Return the z-score of each row, `(x − μ) / (σ + ε)`.
+
+    It is 0 at NaN, and where σ is mere rounding, below 1e-6 · max(1, max|x|).
 
     Args:
         x: (groups, group_size).
@@ -33,7 +35,7 @@ def standardize(x: Tensor, *, ddof: int = 0, eps: float = 1e-8) -> Tensor:
 
 
 def has_spread(rewards: Tensor) -> Tensor:
-    """Whether a group's rewards differ at all; without that its rewards say nothing about what to do.
+    """Return whether a group's rewards differ; equal rewards say nothing about what to do.
 
     Args:
         rewards: (groups, group_size).
@@ -46,7 +48,7 @@ def has_spread(rewards: Tensor) -> Tensor:
 
 
 def length_penalized_advantages(rewards: Tensor, lengths: Tensor, *, penalty: float = 0.1) -> Tensor:
-    """LPRO: `A = z(r) − λ·z(L)`, both over the group with population σ (Nexus-1.5B card; paper eq. 8–9).
+    """Return LPRO's advantages, `A = z(r) − λ·z(L)`, population σ of the group (Nexus-1.5B card; paper eq. 8–9).
 
     For rewards of 0 and 1 no length can outvote correctness while λ < 1 / (G − 1); a small bonus on top, which has a
     spread of its own in groups that are all wrong or nearly so, lowers that bound. In a group whose rewards are all
@@ -66,7 +68,7 @@ def length_penalized_advantages(rewards: Tensor, lengths: Tensor, *, penalty: fl
 
 
 def rank_advantages(rewards: Tensor) -> Tensor:
-    """REPO: ranks in [−1, 1], `A_i = (1 / (G − 1)) Σ_{j≠i} sign(r_i − r_j)` (Qwen2.5-Math-1.5B-REPO card).
+    """Return REPO's ranks in [−1, 1], `A_i = (1 / (G − 1)) Σ_{j≠i} sign(r_i − r_j)` (Qwen2.5-Math-1.5B-REPO card).
 
     The best of an untied group gets +1, the worst −1; ties share their mid-rank; an all-tied group gets exactly 0.
     With binary rewards this is RLOO's advantage, `r_i − mean_{j≠i} r_j`. Two rewards closer than
@@ -88,7 +90,7 @@ def rank_advantages(rewards: Tensor) -> Tensor:
 
 
 def group_token_scale(tokens: Tensor) -> Tensor:
-    """Factors that turn a mean over the batch's tokens into the mean over groups of each group's token mean.
+    """Return factors that turn a mean over the batch's tokens into the mean over groups of each group's token mean.
 
     `c_g = T / (Q·T_g)`: with T tokens in the batch, T_g in group g and Q groups,
     `(1/T) Σ_g c_g Σ_{t∈g} ℓ_t = (1/Q) Σ_g (1/T_g) Σ_{t∈g} ℓ_t`, the `1/Σ|o_i|` of LPRO's and REPO's objectives.
@@ -106,12 +108,12 @@ def group_token_scale(tokens: Tensor) -> Tensor:
 
 
 def _rounding(x: Tensor) -> Tensor:
-    """The size of differences that mean nothing, per row, (groups, 1)."""
+    """Return the size of differences that are rounding, per row, (groups, 1)."""
     return NO_SPREAD * x.nan_to_num(nan=0.0).abs().amax(1, keepdim=True).clamp(min=1.0)
 
 
 def _std(x: Tensor, ddof: int) -> Tensor:
-    """NaN-aware standard deviation of each row, (groups, 1); 0 where `ddof` leaves nothing to divide by."""
+    """Return the NaN-aware standard deviation of each row, (groups, 1); 0 where `ddof` leaves nothing to divide by."""
     count = (~x.isnan()).sum(1, keepdim=True)
     squares = (x - x.nanmean(1, keepdim=True)).square().nansum(1, keepdim=True)
     return (squares / (count - ddof)).sqrt().where(count > ddof, 0.0)

@@ -48,9 +48,9 @@ class IntuitorConfig(ConfidenceConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, kind in (("temperature", Temperature), ("alignment", Alignment), ("scorer", Scorer)):
-            met = getattr(self, f"certainty_{name}")
-            if met not in get_args(kind):
-                raise ValueError(f"--certainty_{name} is one of {', '.join(get_args(kind))}; found {met!r}.")
+            value = getattr(self, f"certainty_{name}")
+            if value not in get_args(kind):
+                raise ValueError(f"--certainty_{name} is one of {', '.join(get_args(kind))}; found {value!r}.")
         if self.certainty_scorer == "reference":
             if self.beta == 0:
                 raise ValueError("--certainty_scorer reference needs a reference model, so --beta above 0; found 0.")
@@ -111,14 +111,14 @@ class IntuitorTrainer(SelfRewardTrainer):
                 yield self.model
 
     def self_certainty(self, completion_ids, log_metric, **_: Any) -> list[float]:
-        """The reward: the mean over a completion's own tokens of KL(U ‖ p), in nats; truncated ones like any other."""
+        """Return the reward, in nats: the mean of KL(U ‖ p) over a completion's own tokens, truncated or not."""
         log_repetition(completion_ids, log_metric)
         tokens = self.policy_tokens()
         return mean_certainty(tokens, shifted=self.args.certainty_alignment == "shifted").tolist()
 
 
 def mean_certainty(tokens: PolicyTokens, *, shifted: bool = False) -> Tensor:
-    """Mean certainty (B,) over the model's own tokens.
+    """Return the mean certainty (B,) over the model's own tokens.
 
     Args:
         tokens: What the scorer says of them.

@@ -2,7 +2,7 @@
 
 Source: the Nexus-1.5B model card and its technical report (2026), Algorithm 1; L_i counts generated tokens with EOS.
 
-The authors' published code does not implement these equations: its ratio is taken against the frozen base model
+The authors' published code does not implement the equations below: its ratio is taken against the frozen base model
 instead of the sampling policy (`--published_code true` does that, for comparison), it makes one pass instead of four,
 and in its first version L_i is the padded width of the batch, the same for all completions, so that the penalty is
 exactly 0. This module implements the card.

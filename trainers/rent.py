@@ -44,7 +44,7 @@ class RENTTrainer(SelfRewardTrainer):
     _tag_names = ["trl", "rent"]
 
     def negative_entropy(self, completion_ids, log_metric, **_: Any) -> list[float]:
-        """The reward: minus the mean entropy over a completion's own tokens, in nats."""
+        """Return the reward: minus the mean entropy over a completion's own tokens, in nats."""
         log_repetition(completion_ids, log_metric)
         tokens = self.policy_tokens()
         assert tokens.entropy is not None, "the policy's head returns it"

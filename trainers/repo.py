@@ -2,11 +2,11 @@
 
 Source: the Qwen2.5-Math-1.5B-REPO model card (2026). Ranks of tied rewards, which the card leaves open, are mid-ranks.
 
-The authors' published code does not implement these equations. It ranks the best completion −1 and minimises min(ρA,
-clip(ρ)A): to first order the two flips cancel, but what is left is −max(ρA, clip(ρ)A), a trust region turned inside
-out (`--published_code true` does that, for comparison). Log-probabilities are read one position too late; the old ones
-are taken after temperature and top-p, the new ones before; and tied rewards get different ranks, so a group of equals
-is trained on noise. This module implements the card.
+The authors' published code does not implement the equations below. It ranks the best completion −1 and minimises
+min(ρA, clip(ρ)A): to first order the two flips cancel, but what is left is −max(ρA, clip(ρ)A), a trust region turned
+inside out (`--published_code true` does that, for comparison). Log-probabilities are read one position too late; the
+old ones are taken after temperature and top-p, the new ones before; and tied rewards get different ranks, so a group
+of equals is trained on noise. This module implements the card.
 
 Keeps no state between steps.
 """

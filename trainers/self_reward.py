@@ -1,4 +1,4 @@
-"""Methods that reward a model by what it says itself; the other reward functions are watched, or mixed in."""
+"""The base of methods that reward a model by its own outputs; other reward functions are watched, or mixed in."""
 
 import copy
 from collections import Counter
@@ -53,7 +53,7 @@ class SelfRewardConfig(RolloutConfig):
 
 @dataclass
 class ConfidenceConfig(SelfRewardConfig):
-    """What the methods share that reward confidence: the values of the Intuitor paper for 1.5B and 3B."""
+    """Settings of the methods that reward confidence: the values of the Intuitor paper for 1.5B and 3B."""
 
     learning_rate: float = field(default=3e-6, metadata={"help": "Peak learning rate of AdamW."})
     beta: float = field(default=0.005, metadata={"help": "Weight of the KL term; keeps the model from collapse."})
@@ -64,7 +64,7 @@ class ConfidenceConfig(SelfRewardConfig):
 
 
 class SelfRewardTrainer(RolloutTrainer):
-    """A trainer with a reward function of its own, named by `own_reward`, before those that it is given."""
+    """A trainer whose first reward function is its own method named `own_reward`; given ones come after it."""
 
     args: SelfRewardConfig
     own_reward: str
@@ -99,7 +99,7 @@ class SelfRewardTrainer(RolloutTrainer):
 
 
 def repetition(ids: Sequence[int]) -> float:
-    """Share of a completion's runs of four tokens that it had before; 0 for fewer than five tokens.
+    """Return the share of a completion's runs of four tokens that it had before; 0 for fewer than five tokens.
 
     >>> repetition([1, 2, 3, 4, 5, 6, 7]), repetition([1, 1, 1, 1, 1, 1, 1])
     (0.0, 0.75)
@@ -109,7 +109,7 @@ def repetition(ids: Sequence[int]) -> float:
 
 
 def correlation(x: Tensor, y: Tensor) -> float:
-    """Pearson's r over all completions where both are known; NaN where one of them never differs."""
+    """Return Pearson's r over all completions where both are known; NaN where one of them never differs."""
     known = ~(x.isnan() | y.isnan())
     a, b = x[known].double(), y[known].double()
     a, b = a - a.mean(), b - b.mean()

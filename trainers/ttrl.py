@@ -51,7 +51,7 @@ class TTRLTrainer(SelfRewardTrainer):
     _tag_names = ["trl", "ttrl"]
 
     def majority(self, completions: Sequence[Any], **_: Any) -> list[float]:
-        """The reward: 1 for the answer that most of the group give, which may lie on several processes."""
+        """Return the reward: 1 for the answer that most of the group give; a group may lie on several processes."""
         answers = gather_object([answer_of(completion) for completion in completions])
         size = (self.num_generations if self.mode == "train" else self.num_generations_eval) or 1
         votes = [vote for start in range(0, len(answers), size) for vote in agreement(answers[start : start + size])]
@@ -60,7 +60,7 @@ class TTRLTrainer(SelfRewardTrainer):
 
 
 def answer_of(completion: Any) -> str | None:
-    r"""What the last box of a text, or of the last of a list of messages, holds, without blanks.
+    r"""Return what the last box of a text, or of the last of a list of messages, holds, without blanks.
 
     >>> answer_of(r"It is \boxed{1 / 2}."), answer_of([{"content": "It is 4."}])
     ('1/2', None)
@@ -71,7 +71,7 @@ def answer_of(completion: Any) -> str | None:
 
 
 def agreement(answers: Sequence[str | None]) -> list[float]:
-    """1 for each of the most frequent answers of a group, 0 for others and for none.
+    """Return 1 for each of the most frequent answers of a group, 0 for others and for none.
 
     >>> agreement(["4", "5", "4", None]), agreement([None, None])
     ([1.0, 0.0, 1.0, 0.0], [0.0, 0.0])

@@ -7,7 +7,7 @@ from datasets import Dataset
 from transformers import TrainerCallback
 
 from tests import tiny
-from trainers import GRPOMethodConfig, RolloutTrainer
+from trainers import GRPOMethodConfig, RolloutCallback, RolloutTrainer
 
 PROMPTS = Dataset.from_dict({"prompt": ["1 + 1 =", "22 + 2 =", "3 + 4 =", "a b ="] * 2})
 
@@ -75,12 +75,26 @@ def build(trainer_class, config_class, path, reward_funcs=parity, tokenizer=None
     )
 
 
+def logged(trainer, *without):
+    """What was logged, without times and keys with any of these words."""
+    left_out = ("runtime", "per_second", "step_time", "time/", "flos", *without)
+    return [{k: v for k, v in row.items() if not any(t in k for t in left_out)} for row in trainer.state.log_history]
+
+
 def trajectory(trainer):
     """Train; everything TRL logged (without times) and the final weights."""
     trainer.train()
-    timed = ("runtime", "per_second", "step_time", "time/", "groups/", "flos")
-    log = [{k: v for k, v in row.items() if not any(t in k for t in timed)} for row in trainer.state.log_history]
-    return log, {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
+    return logged(trainer, "groups/"), {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
+
+
+class Watch(RolloutCallback):
+    """Keeps every generation."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_generation(self, args, state, generation):
+        self.seen.append(generation)
 
 
 class Gradients(TrainerCallback):

@@ -14,7 +14,7 @@ import torch
 from accelerate import DistributedType, PartialState
 from accelerate.state import AcceleratorState
 
-from tests.trainers.runs import build
+from tests.trainers.runs import build, logged
 from tests.trainers.test_processes import GROUP, ROWS, Watch, by_row, scripted
 from trainers import METHODS
 
@@ -55,9 +55,7 @@ def trained(strategy, path, method="lpro", checkpoint=None, dtype=torch.float64,
     trainer.add_callback(watch)
     trainer.train(resume_from_checkpoint=checkpoint)
     trainer.save_model(str(path / "final"))
-    timed = ("runtime", "per_second", "step_time", "time/", "flos")
-    log = [{k: v for k, v in row.items() if not any(t in k for t in timed)} for row in trainer.state.log_history]
-    return trainer, {"log": log[:-1], "seen": watch.seen}
+    return trainer, {"log": logged(trainer)[:-1], "seen": watch.seen}
 
 
 def sampled(strategy, path):

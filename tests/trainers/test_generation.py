@@ -5,21 +5,11 @@ import time
 import pytest
 import torch
 
-from tests.trainers.runs import build
-from trainers import GRPOMethodConfig, GRPOMethodTrainer, LPROConfig, LPROTrainer, RolloutCallback
+from tests.trainers.runs import Watch, build
+from trainers import GRPOMethodConfig, GRPOMethodTrainer, LPROConfig, LPROTrainer
 from trainers.seam import PhaseClock, group_metrics
 
 NAN = float("nan")
-
-
-class Watch(RolloutCallback):
-    """Keeps every generation."""
-
-    def __init__(self):
-        self.seen = []
-
-    def on_generation(self, args, state, generation):
-        self.seen.append(generation)
 
 
 def watched(trainer_class, config_class, path, **changes):

@@ -9,8 +9,8 @@ import torch
 from datasets import Dataset
 
 from tests import tiny
-from tests.trainers.runs import PROMPTS, build, parity, same, settings, trajectory
-from trainers import GRPOMethodConfig, GRPOMethodTrainer, KnowRLConfig, RolloutCallback, RolloutConfig
+from tests.trainers.runs import PROMPTS, Watch, build, parity, same, settings, trajectory
+from trainers import GRPOMethodConfig, GRPOMethodTrainer, KnowRLConfig, RolloutConfig
 from trainers.generation import Rollout, RolloutRow
 from trainers.resampling import Resampler, other_problems
 
@@ -104,14 +104,6 @@ def test_other_problems_come_in_an_order_that_the_seed_decides():
     assert first == taken("42 7 0") != taken("42 8 0")
     assert sorted(first[:18], key=int) == [str(n) for n in range(20) if n not in (3, 4)]
     assert Counter(first[18:38]) == Counter(str(n) for n in range(20))
-
-
-class Watch(RolloutCallback):
-    def __init__(self):
-        self.seen = []
-
-    def on_generation(self, args, state, generation):
-        self.seen.append(generation)
 
 
 def test_what_is_trained_on_has_signal_and_belongs_together(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from runs.checkpoints import MARK
-from tests.trainers.runs import build
+from tests.trainers.runs import build, logged
 from trainers import METHODS, GRPOMethodConfig, GRPOMethodTrainer
 
 # The rows of users.md A5: TRL 1.16 itself is off by a permutation or by a phase in all but the first and the last.
@@ -27,14 +27,12 @@ TOTAL = 12
 
 def finished(trainer):
     """What was logged (without times) and the weights."""
-    timed = ("runtime", "per_second", "step_time", "time/", "flos")
-    log = [{k: v for k, v in row.items() if not any(t in k for t in timed)} for row in trainer.state.log_history]
-    return log[:-1], {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
+    return logged(trainer)[:-1], {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
 
 
 def straight_and_resumed(method, path, stop, changes):
     """Twelve steps at once, and the same from a checkpoint after `stop`."""
-    trainer_class, config = METHODS[method] if method != "baseline" else (GRPOMethodTrainer, GRPOMethodConfig)
+    trainer_class, config = METHODS[method]
     extra = {"learning_rate": 1e-2, "num_generations": 4, "beta": 0.0, **changes}
     steps = {"max_steps": TOTAL, "save_strategy": "steps", "save_steps": stop}
 
@@ -55,7 +53,7 @@ def equal(straight, resumed):
 @pytest.mark.parametrize("case", CASES)
 def test_a_resumed_run_is_the_straight_one(case, tmp_path):
     stop, changes = CASES[case]
-    straight, resumed = straight_and_resumed("baseline", tmp_path, stop, changes)
+    straight, resumed = straight_and_resumed("grpo", tmp_path, stop, changes)
     assert straight[0] == resumed[0]
     assert equal(straight, resumed)
 
@@ -63,7 +61,7 @@ def test_a_resumed_run_is_the_straight_one(case, tmp_path):
 @pytest.mark.parametrize("iterations", [1, 2, 4])
 @pytest.mark.parametrize("stop", [5, 9, 11])
 def test_every_epoch_and_place_within_a_generation(iterations, stop, tmp_path):
-    assert equal(*straight_and_resumed("baseline", tmp_path, stop, {"num_iterations": iterations}))
+    assert equal(*straight_and_resumed("grpo", tmp_path, stop, {"num_iterations": iterations}))
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -12,9 +12,10 @@ import torch
 from trl import GRPOConfig
 
 from errors import RewardError
-from tests.trainers.runs import apart, build, gradients, parity, settings
+from tests.trainers.runs import apart, build, gradients, parity, same, settings, trajectory
 from trainers import METHODS, GRPOMethodConfig, GRPOMethodTrainer, LPROConfig, LPROTrainer, REPOConfig, REPOTrainer
 from trainers.advantages import length_penalized_advantages, rank_advantages
+from trainers.generation import GenerationState
 
 ROWS = [{"prompt": p} for p in ("1 + 1 =", "22 + 2 =", "a =") for _ in range(4)]
 # Three groups of four; old log-probs come with the batch.
@@ -440,6 +441,21 @@ def test_four_passes_in_one_optimizer_step_are_one(tmp_path):
     once, _ = gradients(LPROTrainer, LPROConfig, tmp_path, num_iterations=1, gradient_accumulation_steps=1)
     assert apart(ours, once) <= 1e-6
     assert [row["clip_ratio/region_mean"] for row in trainer.state.log_history[:-1]] == [0.0, 0.0]
+
+
+def test_training_steps_need_nothing_of_the_state_of_a_generation(tmp_path):
+    """It is dropped when the next one begins, in an evaluation too, and no checkpoint has it."""
+
+    class Forgetful(METHODS["intuitor"][0]):
+        def compute_loss(self, *args, **kwargs):
+            self.generation = GenerationState()
+            return super().compute_loss(*args, **kwargs)
+
+    options = {"num_iterations": 2, "max_steps": 4, "beta": 0.0, "reward_funcs": []}
+    options |= {"eval_strategy": "steps", "eval_steps": 1, "learning_rate": 1e-2}
+    config = METHODS["intuitor"][1]
+    forgetful = trajectory(build(Forgetful, config, tmp_path, **options))
+    assert same(forgetful, trajectory(build(METHODS["intuitor"][0], config, tmp_path, **options)))
 
 
 def test_evaluation_works_with_any_group_size(tmp_path):

@@ -9,13 +9,12 @@ import tempfile
 import torch
 from trl import GRPOConfig, GRPOTrainer
 
-from tests.trainers.runs import UNEVEN, Neutral, Recomputed, apart, build, gradients, same, trajectory
+from tests.trainers.runs import UNEVEN, Neutral, Recomputed, Watch, apart, build, gradients, same, trajectory
 from trainers import (
     GRPOMethodConfig,
     GRPOMethodTrainer,
     LPROConfig,
     LPROTrainer,
-    RolloutCallback,
     RolloutConfig,
     RolloutTrainer,
 )
@@ -58,11 +57,6 @@ def group_loss_is_the_mean_of_group_means(path):
     return abs(loss - expected) < 1e-6
 
 
-class Watch(RolloutCallback):
-    def on_generation(self, args, state, generation):
-        self.seen = generation
-
-
 def callbacks_see_every_process(path):
     """All rows in group order on both ranks, each with its own problem's gold."""
     trainer, watch = build(GRPOMethodTrainer, GRPOMethodConfig, path), Watch()
@@ -70,7 +64,7 @@ def callbacks_see_every_process(path):
     rank = trainer.accelerator.process_index
     rows = [{"prompt": p, "answer": p[:1]} for p in ("1 + 1 =", "22 + 2 =") for _ in range(4)]
     trainer._generate_and_score_completions(rows[4 * rank :][:4])
-    seen = watch.seen
+    seen = watch.seen[-1]
     ordered = seen.prompts == [row["prompt"] for row in rows] and seen.golds == [row["answer"] for row in rows]
     return ordered and len(seen.completions) == len(seen.lengths) == len(seen.truncated) == len(seen.advantages) == 8
 
@@ -126,7 +120,7 @@ def resampled(path, size, rows):
     here = len(rows) // 2
     rank = trainer.accelerator.process_index
     batch = trainer._generate_and_score_completions([{"prompt": p} for p in rows[here * rank :][:here]])
-    seen, decode = watch.seen, trainer.processing_class.decode
+    seen, decode = watch.seen[-1], trainer.processing_class.decode
     for i in range(here):
         ids = batch["prompt_ids"][i][batch["prompt_mask"][i].bool()]
         row = rank * here + i
