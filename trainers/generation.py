@@ -4,7 +4,7 @@ B rows are this process's completions, N those of all processes in their order. 
 neighbours; G is their number. TRL shuffles rows only after everything here has been used.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple
@@ -67,10 +67,6 @@ class RolloutRow(NamedTuple):
     logprobs: list[float] | None
     extra: dict[str, Any]
 
-    def with_extra(self, logged: Mapping[str, list[Any]], i: int) -> "RolloutRow":
-        """Return the row with what reward functions logged of it, the i-th of its rollout."""
-        return self._replace(extra={name: values[i] for name, values in logged.items()})
-
 
 @dataclass(frozen=True)
 class Rollout:
@@ -96,10 +92,9 @@ class Rollout:
 
     def output(self) -> tuple[Any, ...]:
         """Return the rows as TRL's `_generate` returns them."""
-        logprobs = None if self.rows[0].logprobs is None else [row.logprobs for row in self.rows]
-        tool_masks = None if self.rows[0].tool_mask is None else self.own()
-        prompts, completions = [row.prompt_ids for row in self.rows], [row.completion_ids for row in self.rows]
-        return prompts, completions, tool_masks, [row.completion for row in self.rows], logprobs, {}, None, []
+        _, prompts, completions, tool_masks, texts, logprobs, _ = map(list, zip(*self.rows, strict=True))
+        own, sampled = None if tool_masks[0] is None else self.own(), None if logprobs[0] is None else logprobs
+        return prompts, completions, own, texts, sampled, {}, None, []
 
     def extra(self) -> dict[str, list[Any]]:
         """Return the columns that reward functions logged."""
@@ -146,14 +141,7 @@ class GroupRewards:
 def group_rewards(
     rollouts: Sequence[Rollout], weights: Tensor, group_size: int, names: Sequence[str] = ()
 ) -> GroupRewards:
-    """Return the rewards of all rollouts, by group.
-
-    Args:
-        rollouts: Rollouts of all processes.
-        weights: (F,), of the reward functions.
-        group_size: G.
-        names: Names of the reward functions whose columns are wanted.
-    """
+    """Return the rewards of all rollouts by group, weighted by `weights` (F,), with the columns that `names` names."""
     rewards = torch.cat([rollout.rewards.cpu() for rollout in rollouts])
     total = total_reward(rewards, weights.cpu()).view(-1, group_size)
     columns = {name: rewards[:, i].view(total.shape) for i, name in enumerate(names)}
@@ -213,15 +201,7 @@ def rollout_callbacks(trainer: Any) -> list[RolloutCallback]:
 
 
 def show_generation(trainer: Any, logs: dict[str, Any], inputs: Any, group: GroupRewards, truncated: Tensor) -> None:
-    """Hand the record of a generation to the callbacks that look at completions; it is the same on every process.
-
-    Args:
-        trainer: The trainer whose callbacks are shown it.
-        logs: What TRL has logged of the generation.
-        inputs: Rows of the problems on this process.
-        group: The generation's rewards.
-        truncated: (N,).
-    """
+    """Hand the record of a generation to the callbacks that look at completions; it is the same on every process."""
     callbacks = rollout_callbacks(trainer)
     if not callbacks:
         return

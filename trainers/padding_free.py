@@ -29,6 +29,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 from trl import GRPOTrainer
 from trl.models.utils import disable_gradient_checkpointing
+from trl.trainer.utils import pad as trl_pad
 from trl.trainer.utils import split_tensor_dict
 from typing_extensions import override
 
@@ -104,18 +105,23 @@ class PaddingFreeTrainer(GRPOTrainer):
         return self.args.lean and not a_micro_batch_has_its_own_mean and not self._is_vlm
 
     def weigh_metrics(self) -> None:
-        """Turn metrics of the finished optimizer step into means over its tokens, however they were bucketed."""
-        weigh(self._metrics["train"], self._step_tokens, self.importance_sampling_level == "sequence")
+        """Turn metrics of the finished optimizer step, one per micro-batch, into means over all its tokens.
+
+        Bucketing leaves these means alone. TRL averages metrics when they are logged; NaN has no value there.
+        """
+        metrics, tokens = self._metrics["train"], self._step_tokens
+        names = TOKEN_MEANS if self.importance_sampling_level == "sequence" else TOKEN_MEANS + RATIO_MEANS
+        for name in names:
+            if tokens and name in metrics:
+                newest = zip(metrics[name][-len(tokens) :], tokens, strict=True)
+                total = sum(value * weight for value, weight in newest)
+                metrics[name][-len(tokens) :] = [total / sum(tokens) if sum(tokens) else nan] * len(tokens)
         self._step_tokens.clear()
 
-    def use_of_first_pass(self) -> NextPass:
-        """Return what TRL's first pass over new completions, which comes before their rewards, is for."""
-        if self.reads_policy is True and trl_passes_first(self.args):
+    def use_of_first_pass(self, *, rewarded: bool = False) -> NextPass:
+        """Return what TRL's first pass over new completions is for; it comes before rewards, unless they are known."""
+        if not rewarded and self.reads_policy is True and trl_passes_first(self.args):
             return NextPass.READ
-        return self.use_of_first_pass_after_rewards()
-
-    def use_of_first_pass_after_rewards(self) -> NextPass:
-        """Return what TRL's first pass over completions is for that are rewarded already."""
         return NextPass.SKIP if self._training_gives_old_logprobs else NextPass.ORDINARY
 
     @cached_property
@@ -133,8 +139,9 @@ class PaddingFreeTrainer(GRPOTrainer):
         """
         state = self.generation
         if state.policy_tokens is None:
-            padding, device = self._tokenizer.pad_token_id, self.accelerator.device
-            ids, attention, width = padded(state.prompt_ids, state.completion_ids, padding, device)
+            ids, attention, width = padded(
+                state.prompt_ids, state.completion_ids, self._tokenizer.pad_token_id, self.accelerator.device
+            )
             size, state.next_pass = getattr(self.args, f"per_device_{self.mode}_batch_size"), NextPass.READ
             checkpointing: Any = self.args.gradient_checkpointing_kwargs
             with (
@@ -269,14 +276,13 @@ def padded(
     prompts: list[list[int]], completions: list[list[int]], padding: int, device: torch.device
 ) -> tuple[Tensor, Tensor, int]:
     """Return ids and attention mask (B, S) with prompts left of a common border, and the width of the completions."""
-    before, width = max(map(len, prompts)), max(map(len, completions))
-    rows = [
-        ([padding] * (before - len(p)) + p + c + [padding] * (width - len(c)), before - len(p), len(p) + len(c))
-        for p, c in zip(prompts, completions, strict=True)
-    ]
-    ids = torch.tensor([row for row, _, _ in rows], device=device)
-    attention = torch.tensor([[0] * s + [1] * n + [0] * (before + width - s - n) for _, s, n in rows], device=device)
-    return ids, attention, width
+    columns = []
+    for rows, side in ((prompts, "left"), (completions, "right")):
+        ids = [torch.tensor(row, device=device) for row in rows]
+        columns.append((trl_pad(ids, padding, side), trl_pad([torch.ones_like(row) for row in ids], 0, side)))
+    (prompt_ids, prompt_mask), (completion_ids, completion_mask) = columns
+    attention = torch.cat([prompt_mask, completion_mask], 1)
+    return torch.cat([prompt_ids, completion_ids], 1), attention, completion_ids.size(1)
 
 
 # --- padding-free batches ------------------------------------------------------------------------------------------
@@ -420,18 +426,14 @@ def _redistributed(batch: dict[str, Any], drop_idle: bool, accelerator: Accelera
     turns = order.view(-1, accelerator.num_processes).clone()
     turns[1::2] = turns[1::2].flip(1)
     mine = turns[:, accelerator.process_index]
-    everyones = {
-        key: _gather_ragged(value, PADDING.get(key, 0), key.startswith("prompt_"), accelerator)
-        for key, value in batch.items()
-        if isinstance(value, Tensor) and value.dim()
-    }
-    return {**batch, **{key: value[mine] for key, value in everyones.items()}}
-
-
-def _gather_ragged(x: Tensor, padding: int, left: bool, accelerator: Accelerator) -> Tensor:
-    """Return rows of every process, padded to the widest."""
-    even = accelerator.pad_across_processes(x, 1, padding, pad_first=left) if x.dim() > 1 else x
-    return accelerator.gather(even)
+    local = dict(batch)
+    for key, value in batch.items():
+        if isinstance(value, Tensor) and value.dim():
+            if value.dim() > 1:  # to the widest of all processes
+                left = key.startswith("prompt_")
+                value = accelerator.pad_across_processes(value, 1, PADDING.get(key, 0), pad_first=left)
+            local[key] = accelerator.gather(value)[mine]
+    return local
 
 
 def loss_tokens(batch: dict[str, Any]) -> Tensor:
@@ -444,18 +446,3 @@ def token_counts(micro_batches: list[dict[str, Any]], accelerator: Accelerator) 
     """Return the tokens of all processes in the loss of each micro-batch."""
     counts = torch.stack([loss_tokens(batch).sum() for batch in micro_batches])
     return accelerator.gather(counts).view(-1, len(counts)).sum(0).tolist()
-
-
-def weigh(metrics: dict[str, list[float]], tokens: list[int], sequences: bool) -> None:
-    """Turn the newest entries, one per micro-batch, into their mean over tokens, which bucketing leaves alone.
-
-    Args:
-        metrics: TRL's lists, which it averages when they are logged; NaN has no value.
-        tokens: Tokens in the loss of each micro-batch; may be empty.
-        sequences: Whether ratios are of sequences.
-    """
-    for name in TOKEN_MEANS if sequences else TOKEN_MEANS + RATIO_MEANS:
-        if tokens and name in metrics:
-            newest = zip(metrics[name][-len(tokens) :], tokens, strict=True)
-            total = sum(value * weight for value, weight in newest)
-            metrics[name][-len(tokens) :] = [total / sum(tokens) if sum(tokens) else nan] * len(tokens)

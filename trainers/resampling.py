@@ -135,14 +135,7 @@ class Resampler:
 
 
 def log_resampling(metrics: Any, trained_on: GroupRewards, tried: GroupRewards, rollouts: Sequence[Rollout]) -> None:
-    """Log how much was sampled, and replace TRL's means, which are of the groups kept, by means over all of it.
-
-    Args:
-        metrics: TRL's lists, of training.
-        trained_on: Rewards of the batch.
-        tried: Rewards of everything that was sampled for it.
-        rollouts: The rollouts that `tried` is of.
-    """
+    """Log how much was sampled, and replace TRL's means, which are of the groups kept, by means over all of it."""
     _log_lengths(metrics, rollouts)
     metrics["resample/batches"].append(len(tried.signal) / len(trained_on.signal))
     metrics["resample/unfilled"].append((~trained_on.signal).double().mean().item())

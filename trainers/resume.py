@@ -29,7 +29,7 @@ class ResumableTrainer(GRPOTrainer):
     """TRL's GRPOTrainer, which goes on from its checkpoints as if it had not been stopped."""
 
     args: RolloutConfig
-    _unfinished: "Checkpoint | None" = None  # the checkpoint that is being saved
+    _partial_folder: Path | None = None  # where a checkpoint is while it is being saved
     _nothing_left = False  # whether training ends before its last step because no group has signal
     _buffered_tokens: list[int] | None = None  # of the padding-free layer, for the buffered micro-batches
 
@@ -65,21 +65,40 @@ class ResumableTrainer(GRPOTrainer):
 
     @override
     def _get_output_dir(self, trial):
-        return str(self._unfinished.folder) if self._unfinished is not None else super()._get_output_dir(trial)
+        return str(self._partial_folder) if self._partial_folder is not None else super()._get_output_dir(trial)
 
     @override
     def _save_checkpoint(self, model, trial):
-        folder, step = super()._get_output_dir(trial), self.state.global_step
-        self._unfinished = Checkpoint(folder, step, self.accelerator, strategy_of(self.args))
+        folder, name = Path(super()._get_output_dir(trial)), f"checkpoint-{self.state.global_step}"
+        place, partial_folder = folder / name, folder / ".partial"
+        unfinished, main = partial_folder / name, self.accelerator.is_main_process
+        if main:
+            shutil.rmtree(partial_folder, ignore_errors=True)  # of a run that was killed while it saved
+            unfinished.mkdir(parents=True)
+        self.accelerator.wait_for_everyone()
+        self._partial_folder = partial_folder
         try:
             super()._save_checkpoint(model, trial)
-            self._unfinished.add(self._rollouts())
-            self._unfinished.finish(self.state, self.args.save_total_limit)
+            torch.save(self._rollouts(), _rollouts_file(unfinished, self.accelerator.process_index))
+            self.accelerator.wait_for_everyone()
+            if self.state.best_model_checkpoint == str(unfinished):
+                self.state.best_model_checkpoint = str(place)
+            if main:
+                self.state.save_to_json(str(unfinished / TRAINER_STATE_NAME))
+                mark = {"processes": self.accelerator.num_processes, "strategy": strategy_of(self.args)}
+                write_mark(unfinished, folder, step=self.state.global_step, **mark)
+                if place.exists():  # of the same step, before a run that went back further
+                    place.rename(partial_folder / "older")
+                unfinished.rename(place)
+                shutil.rmtree(partial_folder)
+                remove_oldest(folder, self.args.save_total_limit, self.state.best_model_checkpoint)
+            self.accelerator.wait_for_everyone()
         except BaseException:
-            self._unfinished.give_up()
+            if main:  # a disk that is full has room again, for the record of the run
+                shutil.rmtree(unfinished, ignore_errors=True)
             raise
         finally:
-            self._unfinished = None
+            self._partial_folder = None
 
     def _rollouts(self) -> dict[str, Any]:
         """Return where the run is within a generation, what is still to be trained on, what is still to be logged."""
@@ -116,58 +135,8 @@ class EpochSampler(Sampler[int]):
         return iter(self._sampler)
 
 
-class Checkpoint:
-    """A checkpoint that is being saved, in a folder beside its place until it is whole.
-
-    Args:
-        folder: The folder of the checkpoints.
-        step: Optimizer steps done.
-        accelerator: The trainer's accelerator.
-        strategy: What `strategy_of` says of the run.
-    """
-
-    def __init__(self, folder: str | Path, step: int, accelerator: Accelerator, strategy: str):
-        self.folder = Path(folder) / ".partial"
-        self._place, self._partial = Path(folder) / f"checkpoint-{step}", self.folder / f"checkpoint-{step}"
-        self._accelerator, self._step, self._strategy = accelerator, step, strategy
-        if accelerator.is_main_process:
-            shutil.rmtree(self.folder, ignore_errors=True)  # of a run that was killed while it saved
-            self._partial.mkdir(parents=True)
-        accelerator.wait_for_everyone()
-
-    def add(self, rollouts: dict[str, Any]) -> None:
-        """Save this process's rollouts."""
-        torch.save(rollouts, _rollouts_file(self._partial, self._accelerator.process_index))
-
-    def give_up(self) -> None:
-        """Remove what was written: a disk that is full has room again, for the record of the run."""
-        if self._accelerator.is_main_process:
-            shutil.rmtree(self._partial, ignore_errors=True)
-
-    def finish(self, state: Any, limit: int | None) -> None:
-        """Move the checkpoint to its place, and remove the oldest beyond a limit.
-
-        Args:
-            state: The trainer's state, which may name the best checkpoint.
-            limit: Number of checkpoints to keep; None for all.
-        """
-        self._accelerator.wait_for_everyone()
-        if state.best_model_checkpoint == str(self._partial):
-            state.best_model_checkpoint = str(self._place)
-        if self._accelerator.is_main_process:
-            state.save_to_json(str(self._partial / "trainer_state.json"))
-            mark = {"processes": self._accelerator.num_processes, "strategy": self._strategy}
-            write_mark(self._partial, self._place.parent, step=self._step, **mark)
-            if self._place.exists():  # of the same step, before a run that went back further
-                self._place.rename(self.folder / "older")
-            self._partial.rename(self._place)
-            shutil.rmtree(self.folder)
-            remove_oldest(self._place.parent, limit, state.best_model_checkpoint)
-        self._accelerator.wait_for_everyone()
-
-
 def load_rollouts(checkpoint: str | Path, accelerator: Accelerator, strategy: str) -> dict[str, Any]:
-    """Return what `Checkpoint.add` saved; {} where a checkpoint has none, as TRL's own.
+    """Return this process's rollouts in a checkpoint; {} where it has none, as TRL's own.
 
     Raises:
         ValueError: The checkpoint is damaged, was made by another number of processes, which have other rollouts, or

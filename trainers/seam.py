@@ -91,13 +91,7 @@ class RolloutTrainer(PaddingFreeTrainer, ResumableTrainer):
         return None
 
     def group_metrics(self, columns: dict[str, Tensor], lengths: Tensor, signal: Tensor) -> dict[str, float]:
-        """Return what is logged of a generation; a method may add to it.
-
-        Args:
-            columns: Rewards of each reward function, (groups, group_size).
-            lengths: (groups, group_size), generated tokens.
-            signal: (groups,), whether rewards differ.
-        """
+        """Return what is logged of a generation, see `GroupRewards` for the arguments; a method may add to it."""
         return group_metrics(columns.get("accuracy"), lengths, signal)
 
     @override
@@ -129,7 +123,11 @@ class RolloutTrainer(PaddingFreeTrainer, ResumableTrainer):
             raise RuntimeError("trl did not call `_calculate_rewards` and `_generate`; this needs trl 1.16.")
         group = self._group_rewards([Rollout([], rewards, lengths, truncated, self._hint_counts(inputs))])
         whole = self._group_rewards(tried) if tried else group
-        self._log_groups(whole)
+        metrics = self.group_metrics(whole.columns, whole.lengths, whole.signal)
+        if whole.hinted is not None and "accuracy" in whole.columns:
+            metrics |= hint_metrics(whole.columns["accuracy"], whole.hinted)
+        for name, value in metrics.items():
+            self._metrics[self.mode][name].append(value)
         if tried:
             log_resampling(self._metrics["train"], group, whole, tried)
 
@@ -197,10 +195,10 @@ class RolloutTrainer(PaddingFreeTrainer, ResumableTrainer):
             self._nothing_left = self.control.should_training_stop = True
         state = self.generation
         state.rollout, state.rewards = rollout, rollout.rewards
-        state.lengths, state.truncated, state.own = rollout.lengths, rollout.truncated, rollout.own()
-        state.prompt_ids = [row.prompt_ids for row in rollout.rows]
-        state.completion_ids = [row.completion_ids for row in rollout.rows]
-        state.next_pass = self.use_of_first_pass_after_rewards()
+        state.lengths, state.truncated = rollout.lengths, rollout.truncated
+        state.prompt_ids, state.completion_ids = rollout.output()[:2]
+        state.own = rollout.own()
+        state.next_pass = self.use_of_first_pass(rewarded=True)
         self._pending_extra_logs.update(rollout.extra())
         return rollout, tried
 
@@ -211,7 +209,8 @@ class RolloutTrainer(PaddingFreeTrainer, ResumableTrainer):
         state.next_pass = NextPass.ORDINARY  # no pass of TRL's comes before the rewards here
         rows = rollout_rows(inputs, output)
         rewards = self._calculate_rewards([row.inputs for row in rows], prompts, output[3], output[1])
-        rows = [row.with_extra(self._pending_extra_logs, i) for i, row in enumerate(rows)]
+        logged = self._pending_extra_logs
+        rows = [row._replace(extra={name: column[i] for name, column in logged.items()}) for i, row in enumerate(rows)]
         self._pending_extra_logs.clear()
         for callback in rollout_callbacks(self):
             callback.on_rollout()
@@ -229,13 +228,6 @@ class RolloutTrainer(PaddingFreeTrainer, ResumableTrainer):
         size = self.num_generations if self.mode == "train" else self.num_generations_eval
         return group_rewards(rollouts, self.reward_weights, size or 1, self.reward_func_names)
 
-    def _log_groups(self, group: GroupRewards) -> None:
-        metrics = self.group_metrics(group.columns, group.lengths, group.signal)
-        if group.hinted is not None and "accuracy" in group.columns:
-            metrics |= hint_metrics(group.columns["accuracy"], group.hinted)
-        for name, value in metrics.items():
-            self._metrics[self.mode][name].append(value)
-
 
 # --- the batch that TRL returns, changed alike on all processes ----------------------------------------------------
 
@@ -247,14 +239,7 @@ def local_rows(x: Tensor, accelerator: Accelerator) -> Tensor:
 
 
 def replace_advantages(batch: dict[str, Any], log: Any, advantages: Tensor, accelerator: Accelerator) -> None:
-    """Put advantages into the batch, and in the place of those that TRL has logged.
-
-    Args:
-        batch: The batch, with `advantages` (B,).
-        log: TRL's deque, which keeps the newest generation batch.
-        advantages: (groups, group_size), of all processes.
-        accelerator: The trainer's accelerator.
-    """
+    """Put advantages (groups, group_size) into the batch, and in the place of those at the end of TRL's log."""
     flat = advantages.flatten().to(batch["advantages"])
     batch["advantages"] = local_rows(flat, accelerator)
     for _ in range(min(len(flat), len(log))):
