@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from trl.rewards import accuracy_reward
 
 from rewards import verify
-from rewards._pool import default_workers
+from rewards.worker_pool import default_workers
 
 Check = Callable[[Sequence[str], Sequence[str]], object]
 

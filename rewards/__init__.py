@@ -1,4 +1,4 @@
-"""From a completion to a number. Training and evaluation use the same functions.
+"""Rewards: from a completion to a number. Training and evaluation use the same functions.
 
 A reward is called with keywords only, as TRL calls it: `completions`, the columns of the data set (`answer`, ...) and
 TRL's own arguments. It takes the ones it needs, ignores the rest, and returns one float per completion, or None where
@@ -8,25 +8,21 @@ To add one: a function in a file of its own and a line in `REWARDS`, or, without
 `--reward_funcs FILE.py:NAME`.
 """
 
-from collections.abc import Callable
-
-from rewards._completions import text_of
-from rewards._named import named_reward, require_arguments, reward_file
-from rewards._verdicts import Report
-from rewards._verifier import (
+from rewards.accuracy import accuracy, accuracy_after_thought
+from rewards.custom import Reward, named_reward, require_arguments, reward_file, text_of
+from rewards.format import boxed_format
+from rewards.repo_rules import repo_rules
+from rewards.verifier import (
     Explanation,
+    Report,
     explain,
-    gold_is_parsable,
     golds_are_parsable,
     keep_offenders,
     verify,
     verify_report,
 )
-from rewards.answer import accuracy, accuracy_after_thought
-from rewards.format import boxed_format
-from rewards.repo_rules import repo_rules
 
-REWARDS: dict[str, Callable[..., list[float | None]]] = {
+REWARDS: dict[str, Reward] = {
     "accuracy": accuracy,
     "accuracy_after_thought": accuracy_after_thought,
     "boxed_format": boxed_format,
@@ -34,11 +30,11 @@ REWARDS: dict[str, Callable[..., list[float | None]]] = {
 }
 
 
-def reward(name: str) -> Callable[..., list[float | None]]:
-    """The reward of a name in `REWARDS`, or of `FILE.py:NAME`.
+def reward(name: str) -> Reward:
+    """Return the reward of a name in `REWARDS`, or of `FILE.py:NAME`.
 
     Raises:
-        UserError: There is none.
+        UserError: There is no such reward.
     """
     return named_reward(name, REWARDS)
 
@@ -51,7 +47,6 @@ __all__ = [
     "text_of",
     "verify",
     "verify_report",
-    "gold_is_parsable",
     "golds_are_parsable",
     "keep_offenders",
     "explain",

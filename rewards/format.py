@@ -1,10 +1,10 @@
-"""Does the text state its answer where it was asked to?"""
+"""A reward for an answer in a box, right or wrong."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from boxed import last_boxed
-from rewards._completions import Completion, text_of
+from rewards.custom import Completion, text_of
 
 
 def boxed_format(completions: Sequence[Completion], **_: Any) -> list[float | None]:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from boxed import last_boxed
-from rewards._completions import Completion, text_of
+from rewards.custom import Completion, text_of
 
 STEP_WORDS = ("step", "first", "second", "then", "therefore", "thus", "hence", "solution:", "solve")
 SYMBOLS = ("=", "+", "-", "*", "/", "^", r"\frac", r"\sqrt", "^{", "_{")

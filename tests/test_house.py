@@ -62,10 +62,17 @@ def test_only_the_seam_overrides_private_methods_of_trl():
             assert not defined & private, path
 
 
+# What a reward is judged with: every other file of the package is a reward.
+BESIDE_REWARDS = {
+    *("custom", "verifier", "worker_pool", "worker", "judge", "rules"),
+    *("quantities", "syntax", "algebra", "extract", "normalize"),
+}
+
+
 @pytest.mark.parametrize(
     ("package", "registry", "beside"),
     [
-        ("rewards", "REWARDS", set()),
+        ("rewards", "REWARDS", BESIDE_REWARDS),
         ("trainers", "METHODS", {*SEAM, *BESIDE_METHODS}),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 
 from commands import verdict
 from errors import UserError
-from rewards import _verifier
+from rewards import verifier
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,7 +53,7 @@ def test_huge_numbers_are_not_printed(capsys, answer):
 
 
 def test_a_limit_is_told(capsys, monkeypatch):
-    monkeypatch.setattr(_verifier, "LIMIT_SECONDS", 1.0)
+    monkeypatch.setattr(verifier, "LIMIT_SECONDS", 1.0)
     gold, answer, last, _ = told(capsys, "--gold", "5", "--text", r"\boxed{((9!)!)!}")
     assert (gold, answer) == ("gold     5", "answer   ((9!)!)!")
     assert last == "verdict  0.0: the comparison took too long and was stopped"

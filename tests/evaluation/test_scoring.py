@@ -27,7 +27,7 @@ def test_strict_and_lenient_stand_side_by_side_and_the_rest_is_counted():
 
 
 def test_a_text_that_takes_too_long_is_counted_and_wrong(monkeypatch):
-    monkeypatch.setattr("rewards._verifier._verifier.pool.limit", 0.5)
+    monkeypatch.setattr("rewards.verifier._verifier.pool.limit", 0.5)
     scores = score([Item("5", r"\boxed{9^{9^{9^{9}}}-9^{9^{9^{9}}}+5}"), Item("5", r"\boxed{5}")])
     assert scores.strict == [0.0, 1.0]
     assert scores.timeouts + scores.out_of_memory + scores.errors == 1

@@ -28,7 +28,7 @@ def judge(gold, text, extraction):
 
 
 def starve(good, bad):
-    """As an example it makes the nursery fork `good` times, fail `bad` times, and fork again."""
+    """As an example it makes the fork server fork `good` times, fail `bad` times, and fork again."""
     fork, calls = os.fork, itertools.count()
 
     def refused():

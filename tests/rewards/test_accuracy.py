@@ -25,7 +25,7 @@ ALLOWED = {
 @pytest.fixture(autouse=True)
 def patient(monkeypatch):
     """Four times the limit of wall-clock time: what is measured here is the judgement, on busy machines too."""
-    monkeypatch.setattr("rewards._verifier._verifier.pool.limit", 20.0)
+    monkeypatch.setattr("rewards.verifier._verifier.pool.limit", 20.0)
 
 
 @pytest.mark.shared

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rewards._judge import judge
+from rewards.judge import judge
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "answers.md").read_text(encoding="utf-8")
 GOLDEN = Path(__file__).with_name("golden.jsonl").read_text(encoding="utf-8")

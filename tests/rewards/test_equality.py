@@ -10,9 +10,9 @@ import pytest
 import sympy
 
 from rewards import verify
-from rewards._judge import by_algebra, judge
-from rewards._normal import Undecided, quick
-from rewards._rewrite import canonical
+from rewards.judge import judge
+from rewards.normalize import canonical
+from rewards.verifier import Undecided, quick
 
 
 def box(answer):
@@ -132,26 +132,26 @@ def test_quick_never_differs_from_algebra():
             verdict = quick(gold, box(answer))
             if not isinstance(verdict, Undecided):
                 decided += 1
-                assert verdict == by_algebra(gold, box(answer)), (gold, answer)
+                assert verdict == judge(gold, box(answer)), (gold, answer)
     assert decided > len(POOL) ** 2 / 3  # or this says little
 
 
 def test_quick_knows_more_of_a_gold_that_can_be_read():
     for gold in POOL:
-        if by_algebra(gold, "") is not None:
+        if judge(gold, "") is not None:
             assert quick(gold, "", readable=True) == 0.0
             assert quick(gold, box(gold), readable=True) == 1.0, gold
             for answer in POOL:
                 verdict = quick(gold, box(answer), readable=True)
-                assert isinstance(verdict, Undecided) or verdict == by_algebra(gold, box(answer)), (gold, answer)
+                assert isinstance(verdict, Undecided) or verdict == judge(gold, box(answer)), (gold, answer)
 
 
 def test_equality_of_the_pool_is_symmetric():
     """It holds no equation with a compound left side, which its right side answers and not the other way round."""
-    readable = [answer for answer in POOL if by_algebra(answer, "") is not None]
+    readable = [answer for answer in POOL if judge(answer, "") is not None]
     for gold in readable:
         for answer in readable:
-            assert by_algebra(gold, box(answer)) == by_algebra(answer, box(gold)), (gold, answer)
+            assert judge(gold, box(answer)) == judge(answer, box(gold)), (gold, answer)
 
 
 def test_canonical_spelling_is_settled():
@@ -199,10 +199,9 @@ def test_no_text_raises():
         assert set(verdicts) <= {0.0, 1.0, None}
 
 
-def test_the_quick_part_imports_neither_sympy_nor_torch():
+def test_the_process_that_trains_imports_neither_sympy_nor_torch():
     program = (
-        "import json, sys, types; package = types.ModuleType('rewards'); package.__path__ = ['rewards'];"
-        "sys.modules['rewards'] = package; import rewards._normal;"
+        "import json, sys, rewards;"
         "print(json.dumps([name for name in ('sympy', 'torch', 'math_verify') if name in sys.modules]))"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=True)

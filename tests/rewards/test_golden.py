@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from rewards import verify
-from rewards._judge import by_algebra, judge
-from rewards._normal import Undecided, quick
+from rewards.judge import judge
+from rewards.verifier import Undecided, quick
 
 ROWS = [
     json.loads(line)
@@ -39,7 +39,7 @@ def test_quick_decides_as_algebra_does():
         verdict = quick(row["gold"], row["text"], extraction=extraction(row))
         if not isinstance(verdict, Undecided):
             decided += 1
-            assert verdict == by_algebra(row["gold"], row["text"], extraction(row)), name(row)
+            assert verdict == judge(row["gold"], row["text"], extraction(row)), name(row)
     assert decided > 100  # or this says nothing
 
 

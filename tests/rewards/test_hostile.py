@@ -8,11 +8,8 @@ from random import Random
 
 import pytest
 
-from rewards import _verifier
-from rewards._examples import EXAMPLES
-from rewards._normal import quick
-from rewards._pool import Pool
-from rewards._verifier import Verifier
+from rewards.verifier import MEMORY_BYTES, WARM_UP, Verifier, quick
+from rewards.worker_pool import WorkerPool
 from tests.rewards import hostile
 
 LIMIT = 2.0
@@ -27,7 +24,7 @@ GOOD = [
 
 @pytest.fixture(scope="module")
 def verifier():
-    pool = Pool("rewards._judge:judge", limit=LIMIT, memory=_verifier.MEMORY_BYTES, examples=EXAMPLES)
+    pool = WorkerPool("rewards.judge:judge", limit=LIMIT, memory=MEMORY_BYTES, examples=WARM_UP)
     verifier = Verifier(pool)
     verifier.report(["x+7"], [r"\boxed{y}"])  # so that no clock below counts the start
     yield verifier

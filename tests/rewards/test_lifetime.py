@@ -14,15 +14,15 @@ ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
-# No main guard, as in the README's example. Prints the nursery's pid, which is the session of all workers.
+# No main guard, as in the README's example. Prints the fork server's pid, which is the session of all workers.
 SCRIPT = """
 import os, sys, threading, time
-from rewards._pool import Pool
+from rewards.worker_pool import WorkerPool
 
 print("body", flush=True)
-pool = Pool("tests.rewards.fakes:act", workers=2, limit=30)
+pool = WorkerPool("tests.rewards.fakes:act", workers=2, limit=30)
 assert [outcome.value for outcome in pool.run([("give", i) for i in range(100)])] == list(range(100))
-print(pool.nursery.pid, flush=True)
+print(pool.fork_server.pid, flush=True)
 """
 BUSY = "pool.run([('ignore_signals_and_sleep',), ('spin',), ('spin_in_c',)])\n"
 
@@ -69,7 +69,7 @@ def finish(process):
 
 
 def busy(session):
-    """The nursery and three workers, two of them spinning."""
+    """The fork server and three workers, two of them spinning."""
     return wait_until(lambda: len(members(session)) >= 4, 30)
 
 
@@ -100,7 +100,7 @@ def test_nothing_is_left_after_an_end_in_the_middle_of_a_batch():
 
 
 def test_no_process_is_started_when_the_interpreter_ends():
-    late = "import atexit\nfrom rewards import _pool\n_pool._close_all()\n"
+    late = "import atexit\nfrom rewards import worker_pool\nworker_pool._close_all()\n"
     process, session = start(SCRIPT + late + "pool.run([('give', 1)])")
     code, _, errors = finish(process)
     assert code == 1
@@ -171,14 +171,14 @@ TRAINER = """
 import json, os, sys, time
 from pathlib import Path
 import torch.distributed
-from rewards._pool import Pool
+from rewards.worker_pool import WorkerPool
 
 torch.distributed.init_process_group("gloo")
 rank = torch.distributed.get_rank()
-pool = Pool("tests.rewards.fakes:act", limit=1)
+pool = WorkerPool("tests.rewards.fakes:act", limit=1)
 pool.run([("give", 0)])
 outcomes = pool.run([("spin",)] * 4 + [("give", [rank, i]) for i in range(50)])
-result = {"workers": pool.workers, "nursery": pool.nursery.pid}
+result = {"workers": pool.workers, "fork_server": pool.fork_server.pid}
 result["outcomes"] = [outcome.value for outcome in outcomes]
 Path(sys.argv[1], f"{rank}.json").write_text(json.dumps(result))
 torch.distributed.barrier()
@@ -198,5 +198,5 @@ def test_two_training_processes_have_a_pool_each(tmp_path):
     for rank, result in enumerate(results):
         assert result["outcomes"] == [None] * 4 + [[rank, i] for i in range(50)]
         assert result["workers"] == max(1, cores // 2)
-        assert wait_until(lambda nursery=result["nursery"]: not members(nursery), 30)
-    assert results[0]["nursery"] != results[1]["nursery"]
+        assert wait_until(lambda server=result["fork_server"]: not members(server), 30)
+    assert results[0]["fork_server"] != results[1]["fork_server"]

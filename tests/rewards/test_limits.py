@@ -4,18 +4,18 @@ import json
 
 import pytest
 
-from rewards import REWARDS, _verdicts, _verifier
-from rewards._batch import Outcome
-from rewards._pool import Pool
-from rewards._verifier import Verifier
+from rewards import REWARDS, keep_offenders
+from rewards import verifier as verifier_module
+from rewards.verifier import Verifier
+from rewards.worker_pool import Outcome, WorkerPool
 
 
 @pytest.fixture
 def verifier(monkeypatch):
     """A judge that meets limits at will, on texts with 'slow' and 'greedy' in them, in place of the real one."""
-    pool = Pool("tests.rewards.fakes:judge", workers=2, limit=0.5)
+    pool = WorkerPool("tests.rewards.fakes:judge", workers=2, limit=0.5)
     verifier = Verifier(pool)
-    monkeypatch.setattr(_verifier, "_verifier", verifier)
+    monkeypatch.setattr(verifier_module, "_verifier", verifier)
     yield verifier
     pool.close()
 
@@ -61,7 +61,7 @@ def test_a_machine_that_grants_no_gold_its_memory_is_an_error(verifier, monkeypa
 
 
 def starving(fails, status="memory"):
-    """A `Pool.run` on a machine that refuses memory to some items."""
+    """A `WorkerPool.run` on a machine that refuses memory to some items."""
     return lambda items: [Outcome(status, None, 0.1) if fails(item) else Outcome("ok", 1.0, 0.1) for item in items]
 
 
@@ -83,7 +83,7 @@ def test_what_met_a_limit_is_tried_again_in_the_next_call(verifier, monkeypatch)
 
 
 def test_no_more_is_remembered_than_agreed(verifier, monkeypatch):
-    monkeypatch.setattr(_verdicts, "REMEMBERED", 10)
+    monkeypatch.setattr(verifier_module, "REMEMBERED", 10)
     verifier.report(["x"] * 50, [box(f"y+{i}") for i in range(50)])
     assert len(verifier._known) == 10
 
@@ -110,8 +110,8 @@ def test_accuracy_tells_zeros_so_that_every_process_tells_the_same_names(verifie
     assert told == [("reward/verify_timeouts", 0), ("reward/verify_out_of_memory", 0), ("reward/verify_errors", 0)]
 
 
-def test_the_first_offenders_are_kept(verifier, tmp_path):
-    _verifier.keep_offenders(tmp_path / "run" / "offenders.jsonl", most=2)
+def test_the_first_failures_are_kept(verifier, tmp_path):
+    keep_offenders(tmp_path / "run" / "offenders.jsonl", most=2)
     long = "x" * 50_000 + box(SLOW)
     verifier.report(["x", "x"], [long, box("x")])
     verifier.report(["x"], [box(GREEDY)])

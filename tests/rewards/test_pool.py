@@ -11,8 +11,8 @@ import pytest
 
 import shortage
 from errors import UserError
-from rewards import _batch, _pool
-from rewards._pool import Pool, default_workers
+from rewards import worker_pool
+from rewards.worker_pool import Batch, WorkerPool, default_workers
 
 MIB = 1 << 20
 LIMIT = 1.0
@@ -20,7 +20,7 @@ LIMIT = 1.0
 
 @pytest.fixture(scope="module")
 def pool():
-    pool = Pool("tests.rewards.fakes:act", workers=2, limit=LIMIT, memory=64 * MIB)
+    pool = WorkerPool("tests.rewards.fakes:act", workers=2, limit=LIMIT, memory=64 * MIB)
     yield pool
     pool.close()
 
@@ -28,7 +28,7 @@ def pool():
 @pytest.fixture(scope="module")
 def patient():
     """Whose limit is only met where something hangs."""
-    pool = Pool("tests.rewards.fakes:act", workers=2, limit=60, memory=64 * MIB)
+    pool = WorkerPool("tests.rewards.fakes:act", workers=2, limit=60, memory=64 * MIB)
     yield pool
     pool.close()
 
@@ -47,7 +47,7 @@ def test_results_come_in_the_order_of_the_items(pool):
 
 
 def test_no_items_no_outcomes():
-    assert Pool("nothing:here").run([]) == []
+    assert WorkerPool("nothing:here").run([]) == []
 
 
 @pytest.mark.parametrize("kind", ["spin", "spin_in_c", "ignore_signals_and_sleep", "stop"])
@@ -78,14 +78,14 @@ def test_good_items_are_answered_however_many_endless_ones_there_are(pool):
 
 def test_a_slow_item_within_the_limit_keeps_its_result(patient):
     slow = 0.6
-    assert _batch.GRACE_SECONDS < slow < patient.limit
+    assert worker_pool.GRACE_SECONDS < slow < patient.limit
     outcomes = patient.run([("sleep", slow), *[("give", i) for i in range(64)], ("sleep", slow)])
     assert values(outcomes) == [slow, *range(64), slow]
 
 
 def test_what_stands_behind_a_slow_item_does_not_wait_for_it(tmp_path):
     """Two items of one chunk and one worker that end only together."""
-    pool = Pool("tests.rewards.fakes:act", workers=1, limit=60)
+    pool = WorkerPool("tests.rewards.fakes:act", workers=1, limit=60)
     pool.run([("give", 1)])
     meeting = ("meet", [str(tmp_path), 2])
     assert statuses(pool.run([meeting, meeting, *[("give", i) for i in range(30)]])) == ["ok"] * 32
@@ -94,8 +94,8 @@ def test_what_stands_behind_a_slow_item_does_not_wait_for_it(tmp_path):
 
 
 def test_a_worker_at_low_priority_is_not_kept():
-    pool = Pool("tests.rewards.fakes:act", workers=1)
-    assert statuses(pool.run([("sleep", _batch.PATIENCE_SECONDS + 0.2)])) == ["ok"]
+    pool = WorkerPool("tests.rewards.fakes:act", workers=1)
+    assert statuses(pool.run([("sleep", worker_pool.PATIENCE_SECONDS + 0.2)])) == ["ok"]
     (worker,) = values(pool.run([("pid",)]))
     assert os.getpriority(os.PRIO_PROCESS, worker) == os.getpriority(os.PRIO_PROCESS, 0)
     pool.close()
@@ -105,11 +105,11 @@ def test_a_batch_has_a_deadline(patient, monkeypatch):
     """Of 41 · 0.15 s / 2 workers + 12 limits; when it has come, what is undecided has met a limit."""
     items = [("spin",)] * 40 + [("give", 7)]
     begin = time.monotonic()
-    batch = _batch.Batch(patient, items)
+    batch = Batch(patient, items)
     assert batch.deadline - begin == pytest.approx(41 * 0.15 / 2 + 12 * patient.limit, abs=1)
     batch.deadline = begin + 2
-    monkeypatch.setattr(_batch, "SLOW_LANES", 1)
-    monkeypatch.setattr(_batch, "GRACE_SECONDS", 0.01)
+    monkeypatch.setattr(worker_pool, "SLOW_LANES", 1)
+    monkeypatch.setattr(worker_pool, "GRACE_SECONDS", 0.01)
     outcomes = batch.run()
     assert statuses(outcomes) == ["timeout"] * 40 + ["ok"]
     assert time.monotonic() - begin < patient.limit
@@ -134,7 +134,7 @@ def test_every_item_gets_its_own_outcome_whatever_the_mixture(seed, workers):
     kinds = random.choices([*expected], [2, 1, 2, 1, 1, 1, 85, 6, 1], k=120)
     parts = {"sleep": lambda i: 0.01 * (i % 30), "allocate": lambda i: 4096 * MIB}
     items = [(kind, parts.get(kind, lambda i: i)(i)) for i, kind in enumerate(kinds)]
-    pool = Pool("tests.rewards.fakes:act", workers=workers, limit=0.8, memory=64 * MIB)
+    pool = WorkerPool("tests.rewards.fakes:act", workers=workers, limit=0.8, memory=64 * MIB)
     for (kind, part), outcome in zip(items, pool.run(items), strict=True):
         assert outcome.status == expected[kind], kind
         assert outcome.status != "ok" or outcome.value == part
@@ -184,8 +184,8 @@ def test_workers_are_kept_for_the_next_batch(pool):
 
 
 def test_an_old_worker_is_replaced(monkeypatch):
-    monkeypatch.setattr(_pool, "RECYCLED_AFTER", 3)
-    pool = Pool("tests.rewards.fakes:act", workers=1)
+    monkeypatch.setattr(worker_pool, "RECYCLED_AFTER", 3)
+    pool = WorkerPool("tests.rewards.fakes:act", workers=1)
     assert len({*values(pool.run([("pid",)])), *values(pool.run([("pid",)] * 2)), *values(pool.run([("pid",)]))}) == 2
     pool.close()
 
@@ -196,9 +196,9 @@ def test_idle_workers_may_be_killed_from_outside(pool):
     assert values(pool.run([("give", i) for i in range(50)])) == list(range(50))
 
 
-def test_the_nursery_may_be_killed_from_outside(pool):
+def test_the_fork_server_may_be_killed_from_outside(pool):
     pool.run([("give", 1)])
-    os.kill(pool.nursery.pid, signal.SIGKILL)
+    os.kill(pool.fork_server.pid, signal.SIGKILL)
     assert values(pool.run([("give", i) for i in range(50)])) == list(range(50))
 
 
@@ -209,12 +209,12 @@ def test_a_closed_pool_opens_again(pool):
 
 def test_a_function_that_cannot_be_imported_is_told():
     with pytest.raises(RuntimeError, match="No module named 'nowhere'"):
-        Pool("nowhere:act").run([("give", 1)])
+        WorkerPool("nowhere:act").run([("give", 1)])
 
 
 def test_examples_are_run_before_anything_else():
     with pytest.raises(RuntimeError, match="KeyError: 'example'"):
-        Pool("tests.rewards.fakes:act", examples=[("fail", "example")]).run([("give", 1)])
+        WorkerPool("tests.rewards.fakes:act", examples=[("fail", "example")]).run([("give", 1)])
 
 
 @pytest.fixture
@@ -223,13 +223,13 @@ def impatient(monkeypatch):
 
 
 def test_a_short_want_of_processes_is_waited_for(impatient):
-    pool = Pool("tests.rewards.fakes:act", workers=2, examples=[("starve", [1, 3])])
+    pool = WorkerPool("tests.rewards.fakes:act", workers=2, examples=[("starve", [1, 3])])
     assert values(pool.run([("sleep", 0.01)] * 20)) == [0.01] * 20
     pool.close()
 
 
 def test_a_lasting_want_of_processes_is_told_and_costs_no_answer(impatient):
-    pool = Pool("tests.rewards.fakes:act", workers=2, examples=[("starve", [1, 10_000])])
+    pool = WorkerPool("tests.rewards.fakes:act", workers=2, examples=[("starve", [1, 10_000])])
     with pytest.raises(
         UserError, match=r"Resource temporarily unavailable.*no answer is counted wrong.*\(ulimit -u\)"
     ):
@@ -237,7 +237,7 @@ def test_a_lasting_want_of_processes_is_told_and_costs_no_answer(impatient):
     assert pool.idle == []
 
 
-def test_a_nursery_that_cannot_be_started_is_waited_for_and_told(impatient, monkeypatch):
+def test_a_fork_server_that_cannot_be_started_is_waited_for_and_told(impatient, monkeypatch):
     start, refused = subprocess.Popen, iter([errno.EAGAIN, errno.ENOMEM])
 
     def popen(*arguments, **options):
@@ -246,7 +246,7 @@ def test_a_nursery_that_cannot_be_started_is_waited_for_and_told(impatient, monk
         return start(*arguments, **options)
 
     monkeypatch.setattr(subprocess, "Popen", popen)
-    pool = Pool("tests.rewards.fakes:act", workers=1)
+    pool = WorkerPool("tests.rewards.fakes:act", workers=1)
     assert values(pool.run([("give", 1)])) == [1]
     pool.close()
     refused = iter([errno.ENOMEM] * 100)
@@ -257,7 +257,7 @@ def test_a_nursery_that_cannot_be_started_is_waited_for_and_told(impatient, monk
 def test_secrets_stay_outside(monkeypatch):
     for name in ("HF_TOKEN", "WANDB_API_KEY", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "secret")
-    pool = Pool("tests.rewards.fakes:act", workers=1)
+    pool = WorkerPool("tests.rewards.fakes:act", workers=1)
     (environment,) = values(pool.run([("environment",)]))
     pool.close()
     assert "PATH" in environment
@@ -265,7 +265,7 @@ def test_secrets_stay_outside(monkeypatch):
 
 
 def test_workers_load_no_torch(pool):
-    assert values(pool.run([("loaded_with", "rewards._judge")])) == [[]]
+    assert values(pool.run([("loaded_with", "rewards.judge")])) == [[]]
 
 
 def test_threads_share_a_pool(pool):
@@ -294,13 +294,13 @@ def test_batches_of_two_threads_take_turns(pool):
 
 def test_an_interrupt_sent_to_all_processes_ends_none(pool):
     (worker,) = values(pool.run([("pid",)]))
-    for pid in (worker, pool.nursery.pid):
+    for pid in (worker, pool.fork_server.pid):
         os.kill(pid, signal.SIGINT)
     time.sleep(0.1)
     os.kill(worker, 0)
-    nursery = pool.nursery
+    server = pool.fork_server
     assert statuses(pool.run([("give", 1), ("spin",)])) == ["ok", "timeout"]
-    assert pool.nursery is nursery
+    assert pool.fork_server is server
 
 
 def test_a_running_event_loop_may_call(pool):
@@ -334,5 +334,5 @@ def test_the_number_of_workers_can_be_set(monkeypatch):
     monkeypatch.setenv("VERIFY_WORKERS", "3")
     assert default_workers() == 3
     monkeypatch.setenv("VERIFY_WORKERS", "none")
-    with pytest.raises(ValueError, match="a whole number from 1, met 'none'"):
+    with pytest.raises(ValueError, match="a whole number from 1, got 'none'"):
         default_workers()

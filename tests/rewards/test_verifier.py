@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rewards import gold_is_parsable, verify
-from rewards._normal import MAX_ANSWER_CHARS
+from rewards import golds_are_parsable, verify
+from rewards.extract import MAX_ANSWER_CHARS
 
 
 def box(answer: str) -> str:
@@ -70,7 +70,7 @@ def test_a_cut_box_does_not_fall_back_to_an_earlier_one():
 
 @pytest.mark.parametrize("gold", ["", "   ", r"\begin{pmatrix} 1 & \phantom -1", "7" * (MAX_ANSWER_CHARS + 1)])
 def test_unreadable_gold_is_none_whatever_the_answer(gold):
-    assert not gold_is_parsable(gold)
+    assert golds_are_parsable([gold]) == [False]
     assert verify([gold] * 3, [box("1"), box(gold), ""]) == [None, None, None]
 
 
@@ -147,7 +147,7 @@ def test_unequal_lengths_are_refused():
 
 @pytest.mark.parametrize(("golds", "texts"), [([5], [box("5")]), (["5"], [None])])
 def test_what_is_no_string_is_refused(golds, texts):
-    with pytest.raises(TypeError, match="must be a string, met"):
+    with pytest.raises(TypeError, match="must be a string, got"):
         verify(golds, texts)
 
 
@@ -175,6 +175,6 @@ def test_agreement_with_labelled_completions(shared_data):
 def test_golds_are_readable_and_equal_themselves(shared_data, name, rows):
     golds = [row["answer"] for row in read(shared_data / "benchmarks" / f"{name}.jsonl")]
     assert len(golds) == rows
-    assert [gold for gold in golds if not gold_is_parsable(gold)] == []
+    assert [gold for gold, good in zip(golds, golds_are_parsable(golds), strict=True) if not good] == []
     verdicts = verify(golds, [box(rf"\displaystyle {gold}") for gold in golds])  # so that no two strings are equal
     assert [gold for gold, verdict in zip(golds, verdicts, strict=True) if verdict != 1.0] == []

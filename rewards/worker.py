@@ -1,8 +1,8 @@
-"""What runs in the processes of `rewards._pool`: a nursery, started once, and the workers that it forks.
+"""The script of the processes behind `rewards.worker_pool`: a fork server, started once, and the workers it forks.
 
-The nursery imports the function, tries it on examples and then only waits for orders, in one thread and without an
+The fork server imports the function, tries it on examples and then only waits for orders, in one thread and without an
 accelerator, so that it can fork: a worker is ready in milliseconds instead of the seconds that sympy takes. This file
-is a script and imports nothing of the project itself, and the parent's `__main__` is never run again.
+imports nothing of the project itself, and the parent's `__main__` is never run again.
 
 Orders on the control socket are `ORDER` structs (a letter and a pid): "f" forks a worker, which talks through the
 descriptor sent along, and is answered by its pid, or by "e" and an errno where no process is to be had; "k" kills
@@ -30,7 +30,7 @@ READY = b"ready\n"
 
 
 def main(descriptor: int, target: str, memory: int, examples: list[list[Any]]) -> None:
-    """Import `module:function`, apply it to the examples, say so, and serve until the parent is gone."""
+    """Import `module:function`, apply it to the examples, report that, and serve until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's to handle
     control = socket.socket(fileno=descriptor)
     try:
@@ -81,27 +81,27 @@ def _kill(pid: int) -> None:
 
 
 def _fork(control: socket.socket, sock: socket.socket, work: Callable[[socket.socket], None]) -> int:
-    nursery = os.getpid()
+    fork_server = os.getpid()
     pid = os.fork()
     if pid:
         sock.close()
         return pid
     try:
         control.close()
-        _die_with(nursery)
+        _die_with(fork_server)
         work(sock)
     finally:
         os._exit(0)
 
 
-def _die_with(nursery: int) -> None:
-    """Ask Linux for a SIGKILL when the nursery dies, which elsewhere only a waiting worker notices."""
+def _die_with(fork_server: int) -> None:
+    """Ask Linux for a SIGKILL when the fork server dies, which elsewhere only a waiting worker notices."""
     if sys.platform == "linux":
         import ctypes
 
         set_parent_death_signal = 1
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
-    if os.getppid() != nursery:
+    if os.getppid() != fork_server:
         os._exit(0)
 
 

@@ -1,4 +1,4 @@
-r"""How an answer is put together: lists, brackets, matrices, equations, as strings. No algebra and no verdicts."""
+r"""Take an answer apart, as a string: lists, brackets, matrices, equations. No algebra and no verdicts."""
 
 import re
 from typing import NamedTuple
@@ -12,6 +12,7 @@ _OPEN = {"\\begin", "\\{", "\\langle", "\\lbrace", "\\lbrack", "(", "[", "{"}
 _CLOSE = {"\\end", "\\}", "\\rangle", "\\rbrace", "\\rbrack", ")", "]", "}"}
 _WORD = re.compile(r"\s*,?\s*\\text\{\s*,?\s*(?:and|or)\s*\}\s*")
 _ENVIRONMENT = re.compile(r"\\begin\{([a-zA-Z]*)\}(?:\{[^{}]*\})?(.*)\\end\{\1\}\Z", re.DOTALL)
+_GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _NAME = re.compile(
     r"(?:\\?[a-zA-Z]+'*(?:_(?:\{[^{}]*\}|\w+))?(?:\^\{?-1\}?)?(?:\([^()=]*\))?"
     r"|\|?\s*[A-Z]{1,4}\s*\|?|\\(?:angle|overline|vec|triangle|text)\s*\{?[A-Za-z ]+\}?"
@@ -32,9 +33,6 @@ class Equation(NamedTuple):
 
     left: str
     right: str
-
-
-_GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 
 
 def split(text: str, separators: str, *, grouped: bool = True) -> list[str]:
@@ -85,20 +83,25 @@ def collection(text: str) -> Collection | None:
     >>> collection("1, 2"), collection("(1,2]"), collection("x+1")
     (Collection(kind='', parts=('1', '2')), Collection(kind='(]', parts=('1', '2')), None)
     """
-    for separators in (";", ",&"):
-        parts = split(text, separators)
-        if len(parts) > 1:
-            return Collection("", tuple(_shared_name(parts)))
+    parts = _list_parts(text)
+    if len(parts) > 1:
+        return Collection("", tuple(_shared_name(parts)))
     found = bracketed(text)
     if found is None:
         return None
     kind, inner = found
-    parts = split(inner, ";") if len(split(inner, ";")) > 1 else split(inner, ",&", grouped=False)
+    parts = _list_parts(inner, grouped=False)
     if len(parts) > 1 and all(equation(part) for part in parts):
         kind = ""
     if len(parts) > 1 or (kind == r"\{\}" and parts):
         return Collection(kind, tuple(parts))
     return None
+
+
+def _list_parts(text: str, *, grouped: bool = True) -> list[str]:
+    """Return the parts of a bare list, one for a single answer; where it has semicolons, commas are within parts."""
+    parts = split(text, ";")
+    return parts if len(parts) > 1 else split(text, ",&", grouped=grouped)
 
 
 def _shared_name(parts: list[str]) -> list[str]:
@@ -151,15 +154,9 @@ def equation(text: str) -> Equation | None:
     if any(sign in text for sign in ("<", ">", "\\le ", "\\ge ", "\\neq")):
         return None
     sides = split(text, "=")
-    if len(sides) < 2 or len(collection_parts(text)) > 1:
+    if len(sides) < 2 or len(_list_parts(text)) > 1:
         return None
     return Equation(sides[0], sides[-1])
-
-
-def collection_parts(text: str) -> list[str]:
-    """Return the parts of a bare list, one for a single answer."""
-    parts = split(text, ";")
-    return parts if len(parts) > 1 else split(text, ",&")
 
 
 def is_name(left: str) -> bool:

@@ -1,10 +1,10 @@
-"""Is the final answer right?"""
+"""Rewards for the right final answer."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rewards._completions import Completion, text_of
-from rewards._verifier import verify_report
+from rewards.custom import Completion, text_of
+from rewards.verifier import verify_report
 
 
 def accuracy(
@@ -30,7 +30,7 @@ def accuracy(
     [1.0, 0.0, 0.0]
     """
     report = verify_report(answer, [text_of(completion) for completion in completions])
-    if log_metric is not None:  # zeros, too: TRL divides by the processes that have told the name
+    if log_metric is not None:  # zeros, too: TRL divides by the processes that have logged the name
         log_metric("reward/verify_timeouts", float(report.timeouts))
         log_metric("reward/verify_out_of_memory", float(report.out_of_memory))
         log_metric("reward/verify_errors", float(report.errors))

@@ -1,4 +1,4 @@
-r"""Numbers with something around them: units, percent signs, bases, times of day, words. No algebra."""
+r"""Read numbers and what stands around them: units, percent signs, bases, times of day, words. No algebra."""
 
 import re
 from fractions import Fraction

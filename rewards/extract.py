@@ -1,4 +1,4 @@
-r"""Where a text states its answer: the last ``\boxed{}``, or for data sets that allow it other well-known places."""
+r"""Find the answer that a text states: in the last ``\boxed{}``, or where data sets allow it in other places."""
 
 import re
 from typing import Literal
@@ -12,16 +12,17 @@ MAX_ANSWER_CHARS = 1000
 """Longer answers are not read: no gold comes near it, and hostile ones grow with their length."""
 
 MAX_GAP_CHARS = 80
+"""Between two boxes of a row."""
 
 MAX_TAIL_CHARS = 4000
 """The lenient places are looked for at the end of a text only."""
 
-_BETWEEN = re.compile(
-    r"\}(?:[\s$.,;]|\\[()\[\],; ]|\\q?quad|\b(?:and|or)\b|\\text\{\s*(?:and|or)\s*\}|[a-z](?:_\{?\d\}?)?\s*=)*\Z"
-)
 MAX_ROW = 50
 """Longer rows of boxes are cut: each box costs another look at the text."""
 
+_BETWEEN = re.compile(
+    r"\}(?:[\s$.,;]|\\[()\[\],; ]|\\q?quad|\b(?:and|or)\b|\\text\{\s*(?:and|or)\s*\}|[a-z](?:_\{?\d\}?)?\s*=)*\Z"
+)
 _TAG = re.compile(r"<answer>(.*?)(?:</answer>|\Z)", re.DOTALL)
 _PHRASE = re.compile(
     r"(?:\banswer(?:\s+is|\s*:)|答案(?:是|为|[::])|\bfinal answer\b|####|^\s*A:)\s*:?\s*(?=\S)",
