@@ -128,7 +128,7 @@ def parsed(text: str) -> Any:
             conversion_config=_CASE,
         )
         return _exact(result) if isinstance(result, Basic | MatrixBase) else None
-    except MemoryError:  # a limit, and told as one
+    except MemoryError:  # a limit, and reported as such
         raise
     except Exception:  # only library code runs in here, and on text that a model wrote it raises every kind of error
         logger.debug("an answer of %d characters could not be read", len(text), exc_info=True)
@@ -346,8 +346,8 @@ def _same_set(gold: str, given: str) -> bool:
 
     A gold of two numbers in round brackets may be a point: no operation on sets equals it, and nothing empty does.
     """
-    found = collection(gold)
-    if found and found.kind == "()" and _OPERATION.search(given):
+    pair = collection(gold)
+    if pair and pair.kind == "()" and _OPERATION.search(given):
         return False
     first, second = _read_set(gold), _read_set(given)
     if first is None or second is None:
@@ -392,15 +392,15 @@ def _read_set(text: str) -> Any:
 
 
 def _read_one_set(text: str) -> Any:
-    found = collection(text)
-    if found and found.kind in ("()", "[]", "(]", "[)") and len(found.parts) == 2:
-        ends = [parsed(part) for part in found.parts]
+    listed = collection(text)
+    if listed and listed.kind in ("()", "[]", "(]", "[)") and len(listed.parts) == 2:
+        ends = [parsed(part) for part in listed.parts]
         if None in ends:
             return None
-        interval = Interval(*ends, left_open=found.kind[0] == "(", right_open=found.kind[1] == ")")
+        interval = Interval(*ends, left_open=listed.kind[0] == "(", right_open=listed.kind[1] == ")")
         return None if interval.is_empty else interval  # (8,-3) is a point
-    if found and found.kind == r"\{\}":
-        elements = [parsed(part) for part in found.parts]
+    if listed and listed.kind == r"\{\}":
+        elements = [parsed(part) for part in listed.parts]
         return None if None in elements else sympy.FiniteSet(*elements)
     if "\\cup" in text:
         sides = [_read_set(side) for side in re.split(r"\\cup", text)]

@@ -108,9 +108,9 @@ def _last_phrase_end(tail: str) -> int | None:
 def _from_prose(text: str, *, last: bool = True) -> str:
     """Return the last (or first) formula or number of a sentence, or the text itself where it is no sentence."""
     text = _MARKUP.sub(" ", text).strip()
-    found = [match for pattern in (_FORMULA, _NUMBER) for match in pattern.finditer(text)]
-    if not found or not (_WORDS.search(text) or "\n" in text or _FORMULA.search(text)):
+    matches = [match for pattern in (_FORMULA, _NUMBER) for match in pattern.finditer(text)]
+    if not matches or not (_WORDS.search(text) or "\n" in text or _FORMULA.search(text)):
         return text
-    found.sort(key=lambda match: (match.end(), -match.start()))  # a number in a formula comes before it
-    chosen = found[-1] if last else min(found, key=lambda match: match.start())
+    matches.sort(key=lambda match: (match.end(), -match.start()))  # a number in a formula comes before it
+    chosen = matches[-1] if last else min(matches, key=lambda match: match.start())
     return next((group for group in chosen.groups() if group), chosen[0]).strip()

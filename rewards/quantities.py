@@ -140,10 +140,10 @@ def quantity(text: str) -> Quantity:
         return quantity(f"{head}\\times 10^{{{_FACTORS[factor['name']]}}}{tail}".strip())
     for sign, currency in _CURRENCIES.items() if _CURRENCY.search(text) else ():
         if text.startswith((sign, "-" + sign)) or text.endswith(sign):
-            found = quantity(text.replace(sign, "", 1).strip())
-            named, slash, rest = found.unit.partition("/")
+            amount = quantity(text.replace(sign, "", 1).strip())
+            named, slash, rest = amount.unit.partition("/")
             agree = not named or same_unit(named, currency)
-            return found._replace(unit=currency + slash + rest if agree else currency + found.unit)
+            return amount._replace(unit=currency + slash + rest if agree else currency + amount.unit)
     if text.endswith("\\%"):
         return Quantity(text[:-2].strip(), "", True)
     degrees = _DEGREES.fullmatch(text)
@@ -174,12 +174,12 @@ def _unit(text: str) -> str:
     """Return a well-known unit in its short form, "" for any other word, so that a noun never decides."""
     text = re.sub(r"\\text|\\cdot|[{}~.]", " ", text.lower()).replace("per ", "/")
     tokens = re.findall(r"/|\^\s*-?\d|[a-z]+|[\u4e00-\u9fff]+", text)
-    power, found = "", []
+    power, units = "", []
     for token in tokens:
         if token in _POWERS:
             power = _POWERS[token]
         elif token == "/" or token.startswith("^"):
-            found.append(token.replace(" ", ""))
+            units.append(token.replace(" ", ""))
         else:
             unit = (
                 _UNITS.get(token)
@@ -188,9 +188,9 @@ def _unit(text: str) -> str:
             )
             if not unit:
                 return ""
-            found.append(unit + power)
+            units.append(unit + power)
             power = ""
-    joined = "".join(found)
+    joined = "".join(units)
     return {"km/h": "kmh", "mi/h": "mph"}.get(joined, joined)
 
 

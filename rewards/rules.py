@@ -122,9 +122,9 @@ def squeezed(text: str) -> str:
 def _bare(text: str) -> str:
     r"""Drop what only introduces an answer, `x\in` or `x>1:` before an interval; and read `cases` as a list."""
     text = re.sub(r"\A[^:]*(?:[<>]|\\[lg]e )[^:]*:\s*(?=[(\[])", "", text)
-    found = re.match(r"\s*(?P<name>[^<>=]{1,20}?)\s*\\in(?![a-zA-Z])\s*(?=\S)", text)
-    if found and is_name(found["name"]):
-        text = text[found.end() :]
+    membership = re.match(r"\s*(?P<name>[^<>=]{1,20}?)\s*\\in(?![a-zA-Z])\s*(?=\S)", text)
+    if membership and is_name(membership["name"]):
+        text = text[membership.end() :]
     return system(text.strip())
 
 
@@ -150,10 +150,10 @@ def _leaves(gold: str, depth: int) -> list[str]:
         return [gold]
     depth -= 1
     rows = matrix(gold)
-    found = collection(gold)
+    listed = collection(gold)
     sides = equation(gold)
-    if found:
-        return [leaf for part in found.parts for leaf in _leaves(part, depth)]
+    if listed:
+        return [leaf for part in listed.parts for leaf in _leaves(part, depth)]
     if rows:
         return [leaf for row in rows for cell in row for leaf in _leaves(cell, depth)]
     if sides:
@@ -345,8 +345,8 @@ def _words(text: str) -> str | None:
     if not _WORDS.fullmatch(plain):
         return None
     # Between letters of a word it is an apostrophe, anywhere else a prime.
-    found = re.findall(r"[A-Za-z]+|(?<![A-Za-z]{2})'|'(?![a-z])|[一-鿿①-⑳]", plain)
-    return "".join(word.lower() if word[1:].islower() and len(word) > 1 else word for word in found)
+    letters = re.findall(r"[A-Za-z]+|(?<![A-Za-z]{2})'|'(?![a-z])|[一-鿿①-⑳]", plain)
+    return "".join(word.lower() if word[1:].islower() and len(word) > 1 else word for word in letters)
 
 
 def _is_text(text: str) -> bool:
@@ -410,8 +410,8 @@ def plus_minus(gold: str, given: str, comparison: Comparison) -> bool | None:
 
 
 def _spread(text: str) -> list[str]:
-    found = collection(text)
-    parts = found.parts if found and found.kind in ("", r"\{\}") else (text,)
+    listed = collection(text)
+    parts = listed.parts if listed and listed.kind in ("", r"\{\}") else (text,)
     return [form for part in parts for form in expanded(part)]
 
 
@@ -455,7 +455,7 @@ def _same_collection(gold: Collection, given: Collection, comparison: Comparison
 
 def _names(parts: Sequence[str]) -> bool:
     """Tell whether the parts are values of different unknowns, as in `x=1, y=2`."""
-    names = [found.left.split("_")[0] for found in map(equation, parts) if found and is_name(found.left)]
+    names = [sides.left.split("_")[0] for sides in map(equation, parts) if sides and is_name(sides.left)]
     return len(names) == len(parts) and len(set(names)) == len(names) > 1
 
 
@@ -519,8 +519,8 @@ def grouped(gold: str, given: str, comparison: Comparison) -> bool | None:
 
 
 def _inside(text: str) -> str | None:
-    found = bracketed(text)
-    return found[1] if found and found[0] in ("()", "[]") and found[1] else None
+    outer = bracketed(text)
+    return outer[1] if outer and outer[0] in ("()", "[]") and outer[1] else None
 
 
 RULES: tuple[Rule, ...] = (

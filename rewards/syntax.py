@@ -86,10 +86,10 @@ def collection(text: str) -> Collection | None:
     parts = _list_parts(text)
     if len(parts) > 1:
         return Collection("", tuple(_shared_name(parts)))
-    found = bracketed(text)
-    if found is None:
+    outer = bracketed(text)
+    if outer is None:
         return None
-    kind, inner = found
+    kind, inner = outer
     parts = _list_parts(inner, grouped=False)
     if len(parts) > 1 and all(equation(part) for part in parts):
         kind = ""
@@ -122,16 +122,16 @@ def expanded(text: str) -> list[str]:
         return [text.replace("\\pm", a).replace("\\mp", b) for a, b in ("+-", "-+")]
     if text.count("\\pm") > 3:
         return [text]
-    found = [text]
-    while "\\pm" in found[0]:
-        found = [form.replace("\\pm", sign, 1) for form in found for sign in "+-"]
-    return [form.removeprefix("+") for form in found]
+    forms = [text]
+    while "\\pm" in forms[0]:
+        forms = [form.replace("\\pm", sign, 1) for form in forms for sign in "+-"]
+    return [form.removeprefix("+") for form in forms]
 
 
 def matrix(text: str) -> list[list[str]] | None:
     """Return the cells of a matrix, None where the text is no matrix; a determinant is a number."""
-    found = bracketed(text)
-    match = _ENVIRONMENT.fullmatch(found[1] if found and found[0] in ("()", "[]") else text)
+    outer = bracketed(text)
+    match = _ENVIRONMENT.fullmatch(outer[1] if outer and outer[0] in ("()", "[]") else text)
     if not match or match[1] not in {"matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array"}:
         return None
     if "\\begin" in match[2]:

@@ -57,7 +57,7 @@ class Outcome(NamedTuple):
     """The outcome of one item.
 
     Attributes:
-        status: "ok"; "timeout" or "memory" (or depth of the stack) where a limit was met; "died" where the process was
+        status: "ok"; "timeout" or "memory" (or depth of the stack) at a limit; "died" where the process was
             killed from outside or crashed, twice; "error" where the function raised.
         value: The function's result if "ok", its traceback if "error", otherwise None.
         seconds: How long it ran.

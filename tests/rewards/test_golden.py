@@ -1,6 +1,10 @@
-"""The golden file: pairs whose verdicts are mathematics and stated policy. An upgrade that flips one fails here."""
+"""The golden file: pairs whose verdicts are mathematics and stated policy. An upgrade that flips one fails here.
+
+docs/answers.md states the policy: its examples are judged, and its kinds are those of the golden file.
+"""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +19,8 @@ ROWS = [
     for line in Path(__file__).with_name("golden.jsonl").read_text(encoding="utf-8").split("\n")
     if line
 ]
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "answers.md").read_text(encoding="utf-8")
+EXAMPLE = re.compile(r"`([^`]+)` ← `([^`]+)`")
 ASYMMETRIC = {"box", "lenient", "unreadable"}  # kinds that are about texts, not about two answers
 
 
@@ -70,3 +76,27 @@ def test_the_golden_file_is_what_it_says():
     for kind in {row["kind"] for row in ROWS} - ASYMMETRIC:
         verdicts = {row["verdict"] for row in ROWS if row["kind"] == kind}
         assert verdicts >= {0.0, 1.0} or kind == "typesetting", kind
+
+
+def policy():
+    """The rows of the table of kinds: kind, equal when, because, equal, not equal."""
+    table = DOCUMENT.split("## What is equal")[1].split("\n\n")[2]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+
+
+@pytest.mark.parametrize("row", policy(), ids=lambda row: row[0])
+def test_the_examples_of_a_kind_are_judged_as_the_table_says(row):
+    kind, _, _, equal, unequal = row
+    for cell, verdict in ((equal, 1.0), (unequal, 0.0)):
+        example = EXAMPLE.fullmatch(cell)
+        assert example or cell == "none", (kind, cell)
+        if example:
+            assert judge(example[1], f"\\boxed{{{example[2]}}}") == verdict, (kind, cell)
+
+
+def test_most_kinds_have_an_example_of_either_verdict():
+    assert sum(len(EXAMPLE.findall(" ".join(row))) == 2 for row in policy()) >= len(policy()) - 3
+
+
+def test_the_table_has_the_kinds_of_the_golden_file():
+    assert {row[0] for row in policy()} == {row["kind"] for row in ROWS}

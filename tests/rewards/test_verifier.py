@@ -1,7 +1,5 @@
-import json
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -11,10 +9,6 @@ from rewards.extract import MAX_ANSWER_CHARS
 
 def box(answer: str) -> str:
     return f"So the answer is $\\boxed{{{answer}}}$."
-
-
-def read(path: Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 @pytest.mark.parametrize(
@@ -153,28 +147,3 @@ def test_what_is_no_string_is_refused(golds, texts):
 
 def test_no_items_no_verdicts():
     assert verify([], []) == []
-
-
-@pytest.mark.shared
-def test_agreement_with_labelled_completions(shared_data):
-    rows = read(shared_data / "verifier_pairs" / "qwen25math_rm_math100.jsonl")
-    assert len(rows) == 800
-    verdicts = verify([row["gold"] for row in rows], [row["prediction"] for row in rows])
-    agree = sum(
-        (verdict == 1.0) == row["expected"] and verdict is not None
-        for verdict, row in zip(verdicts, rows, strict=True)
-    )
-    assert agree / len(rows) >= 0.995
-
-
-@pytest.mark.shared
-@pytest.mark.parametrize(
-    ("name", "rows"),
-    [("gsm8k_train", 7473), ("math500", 500), pytest.param("math_train", 7500, marks=pytest.mark.slow)],
-)
-def test_golds_are_readable_and_equal_themselves(shared_data, name, rows):
-    golds = [row["answer"] for row in read(shared_data / "benchmarks" / f"{name}.jsonl")]
-    assert len(golds) == rows
-    assert [gold for gold, good in zip(golds, golds_are_parsable(golds), strict=True) if not good] == []
-    verdicts = verify(golds, [box(rf"\displaystyle {gold}") for gold in golds])  # so that no two strings are equal
-    assert [gold for gold, verdict in zip(golds, verdicts, strict=True) if verdict != 1.0] == []

@@ -1,9 +1,11 @@
 """The judge agrees with the labels of real completions, as docs/answers.md reports; an upgrade may not lower it."""
 
+import json
+
 import pytest
 
 from benchmarks.verifier_accuracy import agreement, rows_of
-from rewards import verify
+from rewards import golds_are_parsable, verify
 
 ALLOWED = {
     "abel7b_gsm8k": 0,
@@ -42,3 +44,19 @@ def test_boxes_are_enough_where_all_texts_have_one(shared_data, name):
     rows = rows_of(shared_data / "verifier_pairs" / f"{name}.jsonl")
     verdicts = verify([row["gold"] for row in rows], [row["prediction"] for row in rows])
     assert all(agreement(rows, verdicts))
+    assert None not in verdicts
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [("gsm8k_train", 7473), ("math500", 500), pytest.param("math_train", 7500, marks=pytest.mark.slow)],
+)
+def test_golds_are_readable_and_equal_themselves(shared_data, name, rows):
+    lines = (shared_data / "benchmarks" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    golds = [json.loads(line)["answer"] for line in lines]
+    assert len(golds) == rows
+    assert [gold for gold, good in zip(golds, golds_are_parsable(golds), strict=True) if not good] == []
+    texts = [rf"$\boxed{{\displaystyle {gold}}}$" for gold in golds]  # so that no two strings are equal
+    verdicts = verify(golds, texts)
+    assert [gold for gold, verdict in zip(golds, verdicts, strict=True) if verdict != 1.0] == []
