@@ -13,6 +13,7 @@ counted and scored 0.0 like a text that meets a limit.
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -87,7 +88,7 @@ def verify_report(golds: Sequence[str], texts: Sequence[str], *, extraction: Ext
 
 def golds_are_parsable(golds: Sequence[str]) -> list[bool]:
     """Tell of each gold whether it can be compared with anything, that is, whether `verify` gives a number for it."""
-    return _verifier.readable(golds)
+    return [verdict is not None for verdict in verify(golds, [""] * len(golds))]
 
 
 def keep_offenders(path: Path, most: int = 20) -> None:
@@ -232,35 +233,6 @@ class Verifier:
                 f"verify needs one gold for each text, got {len(golds)} golds and {len(texts)} texts; "
                 "repeat the gold of a problem for each of its completions"
             )
-        rows, outcomes = self._judged(golds, texts, extraction)
-        verdicts: list[float | None] = []
-        failures: list[str] = []
-        for row in rows:
-            if not isinstance(row, Pair):
-                verdicts.append(row)
-                continue
-            gold, outcome = outcomes[row.alone], outcomes[row]
-            unread = gold.status != "ok" or gold.value is None
-            verdicts.append(None if unread else outcome.value if outcome.status == "ok" else 0.0)
-            if gold.status != "ok" or (not unread and outcome.status != "ok"):
-                failures.append(gold.status if gold.status != "ok" else outcome.status)
-        timeouts, errors = failures.count("timeout"), failures.count("error")
-        return Report(verdicts, timeouts, len(failures) - timeouts - errors, errors)
-
-    def readable(self, golds: Sequence[str]) -> list[bool]:
-        """Tell of each gold whether it can be read, within the limits."""
-        rows, outcomes = self._judged(golds, [""] * len(golds), "boxed")
-        return [
-            outcomes[row].status == "ok" and outcomes[row].value is not None
-            if isinstance(row, Pair)
-            else row is not None
-            for row in rows
-        ]
-
-    def _judged(
-        self, golds: Sequence[str], texts: Sequence[str], extraction: Extraction
-    ) -> tuple[list[float | Pair | None], dict[Pair, Outcome]]:
-        """Return for each row the verdict or a pair, and the outcomes of these pairs and of their golds alone."""
         rows: list[float | Pair | None] = []
         pairs: dict[Pair, str] = {}  # with one of the texts
         for gold, text in zip(golds, texts, strict=True):
@@ -272,7 +244,19 @@ class Verifier:
                 rows.append(pair)
             else:
                 rows.append(verdict)
-        return rows, self._outcomes({**{pair.alone: "" for pair in pairs}, **pairs})
+        outcomes = self._outcomes({**{pair.alone: "" for pair in pairs}, **pairs})
+        verdicts: list[float | None] = []
+        statuses: Counter[str] = Counter()
+        for row in rows:
+            if not isinstance(row, Pair):
+                verdicts.append(row)
+                continue
+            gold_alone = outcomes[row.alone]
+            readable = gold_alone.status == "ok" and gold_alone.value is not None
+            outcome = outcomes[row] if readable else gold_alone
+            verdicts.append(outcome.value if outcome.status == "ok" else 0.0 if readable else None)
+            statuses[outcome.status] += 1
+        return Report(verdicts, statuses["timeout"], statuses["memory"] + statuses["died"], statuses["error"])
 
     def _outcomes(self, pairs: dict[Pair, str]) -> dict[Pair, Outcome]:
         """Return the outcome of each pair: as it is remembered, else from the pool."""

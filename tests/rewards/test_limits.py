@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rewards import REWARDS, keep_offenders
+from rewards import REWARDS, golds_are_parsable, keep_offenders
 from rewards import verifier as verifier_module
 from rewards.verifier import Verifier
 from rewards.worker_pool import Outcome, WorkerPool
@@ -44,7 +44,7 @@ def test_nothing_is_counted_where_no_limit_is_met(verifier):
 def test_a_gold_that_meets_a_limit_gives_no_verdict_and_is_counted_with_each_text(verifier):
     report = verifier.report(["x^{slow}", "x^{slow}", "x^{?}"], [box("x"), box("y"), box("x")])
     assert (report.verdicts, report.timeouts, report.out_of_memory) == ([None, None, None], 2, 0)
-    assert verifier.readable(["x^{slow}", "x^{?}", "x", "18"]) == [False, False, True, True]
+    assert golds_are_parsable(["x^{slow}", "x^{?}", "x", "18"]) == [False, False, True, True]
 
 
 def test_a_gold_that_takes_too_much_memory_is_counted_where_others_do_not(verifier, monkeypatch):
