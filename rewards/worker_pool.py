@@ -366,10 +366,8 @@ class ForkServer:
 
     def __init__(self, target: str, memory: int, examples: Sequence[Sequence[Any]] = ()):
         kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-        path = [
-            str(SCRIPT.parent.parent),
-            *sys.path,
-        ]  # this package first, wherever the caller has gone since it began
+        # This package first, wherever the caller has gone since it began.
+        path = [str(SCRIPT.parent.parent), *sys.path]
         self._control, theirs = socket.socketpair()
         arguments = [str(theirs.fileno()), target, str(memory), json.dumps(examples)]
         with theirs:
