@@ -49,7 +49,9 @@ def test_quick_decides_as_algebra_does():
     assert decided > 100  # or this says nothing
 
 
-def test_verify_gives_the_golden_verdicts():
+def test_verify_gives_the_golden_verdicts(monkeypatch):
+    monkeypatch.setattr("rewards.verifier._verifier.pool.limit", 20.0)  # the judgement is tested, not the clock
+
     def differing(rows):
         verdicts = verify([r["gold"] for r in rows], [r["text"] for r in rows])
         return [row for row, verdict in zip(rows, verdicts, strict=True) if verdict != row["verdict"]]

@@ -264,8 +264,8 @@ def test_secrets_stay_outside(monkeypatch):
     assert "secret" not in environment.values()
 
 
-def test_workers_load_no_torch(pool):
-    assert values(pool.run([("loaded_with", "rewards.judge")])) == [[]]
+def test_workers_load_no_torch(patient):
+    assert values(patient.run([("loaded_with", "rewards.judge")])) == [[]]
 
 
 def test_threads_share_a_pool(pool):
