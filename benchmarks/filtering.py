@@ -27,8 +27,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 import embedded  # noqa: E402
 from commands.filtering.work import wanted_samples  # noqa: E402
 from data import PROMPTS, PassRates, Zone, expected_draws, load_problems, render_prompt  # noqa: E402
-from evaluation.engine_transformers import TransformersEngine  # noqa: E402
-from evaluation.sampling import Request, Sampling, sample_seed  # noqa: E402
+from evaluation.engines import Request, Sampling, TransformersEngine, sample_seed  # noqa: E402
 
 BLOCK = 64
 

@@ -20,7 +20,7 @@ from statistics import fmean, stdev
 from _common import ROOT, cli, write
 
 from data import load_problems
-from evaluation.over_seeds import seeded_difference
+from evaluation.statistics import seeded_difference
 from runs.folder import RunFolder
 
 POOLS, ARMS = ("hard", "mixed"), ("none", "css")

@@ -3,7 +3,7 @@
     python benchmarks/interval_coverage.py
     python benchmarks/interval_coverage.py --sets 4000 --cells cells.jsonl
 
-A score's interval (`evaluation.intervals.score_of`) must hold the mean rate that the problems are drawn from, whatever
+A score's interval (`evaluation.statistics.score_of`) must hold the mean rate of the problems' distribution, whatever
 the size of the set, the number of samples, the mean rate and the difficulties: `equal`, all problems alike; `beta C`,
 rates of a Beta distribution with concentration C (0.1: nearly all 0 or 1); `few`, some solved six times of ten and the
 rest never; `half hidden` and `most hidden`, one half and nine tenths of the mean from problems that are always solved,
@@ -27,8 +27,7 @@ from pathlib import Path
 import numpy as np
 from _common import write
 
-from evaluation._dirichlet import probability
-from evaluation.intervals import TAIL, score_of, usual_size
+from evaluation.statistics import TAIL, probability, score_of, usual_size
 
 PROBLEMS, SAMPLES = (15, 30, 100, 500), (1, 8, 32)
 RATES = (0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99)

@@ -37,7 +37,7 @@ def main() -> None:
         told = [
             len(rows) + len(loaded.ungradable),
             len(loaded.ungradable),
-            loaded.met_limit,
+            loaded.at_limit,
             f"{right} of {len(rows)}",
         ]
         told += [scores.timeouts + scores.out_of_memory, f"{time.perf_counter() - start:.0f}"]

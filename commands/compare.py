@@ -7,7 +7,7 @@ from typing import Any
 from commands.arguments.plain import PlainParser
 from commands.terminal.console import say
 from errors import UserError
-from evaluation.intervals import in_words, score_change
+from evaluation.statistics import in_words, score_change
 from runs.files import read_jsonl
 from runs.folder import SampleFolder
 

@@ -13,9 +13,7 @@ from transformers.utils.logging import disable_progress_bar
 from commands.processes import require_processes
 from commands.prompts import ModelFiles
 from errors import UserError
-from evaluation.engine_transformers import TransformersEngine
-from evaluation.engine_vllm import ServerEngine, VLLMEngine
-from evaluation.sampling import Engine
+from evaluation.engines import Engine, ServerEngine, TransformersEngine, VLLMEngine
 
 
 def started(parse: Callable[[Sequence[str]], Namespace], argv: Sequence[str]) -> tuple[PartialState, Namespace]:

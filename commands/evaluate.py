@@ -23,8 +23,8 @@ from commands.prompts import ModelFiles, say_block
 from commands.sample_record import begin, default_folder, model_question
 from commands.terminal.console import say
 from errors import UserError
+from evaluation.engines import Engine
 from evaluation.report import write_report
-from evaluation.sampling import Engine
 from evaluation.sandbox import Sandbox
 from evaluation.tool_engine import ToolEngine
 from runs.folder import SampleFolder

@@ -13,7 +13,7 @@ from huggingface_hub.utils.sha import git_hash
 
 from commands.terminal.console import say
 from errors import PushError, UserError, some_of
-from evaluation._http import MOST_PATIENCE, seconds_of, within
+from evaluation.http import MOST_PATIENCE, seconds_of, within
 from outgoing import without_secrets
 
 Kind = Literal["model", "dataset"]

@@ -8,8 +8,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from evaluation.intervals import in_per_cent, in_points, recorded_limits
-from evaluation.statistics import half_width
+from evaluation.statistics import half_width, in_per_cent, in_points, recorded_limits
 
 LEGEND = "brackets and ± are 95 % intervals"
 """What a table of `measured_rows` must say of its numbers."""

@@ -15,7 +15,7 @@ from accelerate.utils import broadcast_object_list
 
 from commands.terminal.console import say
 from errors import UserError
-from evaluation.drawing import Sample
+from evaluation.sampler import Sample
 from runs.environment import describe
 from runs.files import sync, write_lines
 from runs.folder import FolderTakenError, SampleFolder, now, status_kept

@@ -1,8 +1,8 @@
-"""Builds the embedded model from nothing: `python -m embedded.build`.
+"""Build the embedded model from nothing: `python -m embedded.build`.
 
-Trains a byte-level BPE tokenizer on the corpus, warm-starts a tiny Qwen2 on worked solutions whose operands belong to
-the train split, writes both to `embedded/model/`, and prints the calibration. `--report-only` prints the calibration
-of the model that is there.
+It trains a byte-level BPE tokenizer on the corpus, warm-starts a tiny Qwen2 on worked solutions whose operands belong
+to the train split, writes both to `embedded/model/`, and prints the calibration. `--report-only` prints that
+of the existing model.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ WARM_UP = 50  # steps
 
 
 def build_tokenizer(rng: Random) -> PreTrainedTokenizerFast:
-    """Returns a byte-level BPE tokenizer of the corpus's words, in which every digit is a token."""
+    """Return a byte-level BPE tokenizer of the corpus's words, in which every digit is a token."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
@@ -63,7 +63,7 @@ def build_tokenizer(rng: Random) -> PreTrainedTokenizerFast:
 
 
 def build_model(tokenizer: PreTrainedTokenizerFast) -> Qwen2ForCausalLM:
-    """Returns an untrained Qwen2 of about 190,000 parameters: for a fixed CPU time, more steps beat more width."""
+    """Return an untrained Qwen2 of about 190,000 parameters: for a fixed CPU time, more steps beat more width."""
     config = Qwen2Config(
         vocab_size=len(tokenizer),
         hidden_size=64,
@@ -89,22 +89,22 @@ Draw = Callable[[Random, float], tuple[list[dict[str, str]], str]]
 
 
 def drill_or_example(rng: Random, done: float) -> tuple[list[dict[str, str]], str]:
-    """Returns an example; sums emerge late and all rests on them, so most are drills at first, and few at the end."""
+    """Return an example; sums emerge late and all rests on them, so most are drills at first, and few at the end."""
     return drill(rng) if rng.random() < 0.65 - 0.45 * done else example(rng)
 
 
 def batches(
     tokenizer: PreTrainedTokenizerFast, rng: Random, steps: int, draw: Draw = drill_or_example
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yields ids and labels (B, T) of fresh examples; labels are -100 outside the completion."""
+    """Yield ids and labels (B, T) of fresh examples; labels are -100 outside the completion."""
     pool: list[list[tuple[list[int], list[int]]]] = []
     for step in range(steps):
         if not pool:
             pairs = [draw(rng, step / steps) for _ in range(POOL)]
             prompts = [tokenizer.apply_chat_template(p, tokenize=False, add_generation_prompt=True) for p, _ in pairs]
-            asked = tokenizer(prompts, add_special_tokens=False)["input_ids"]
-            told = tokenizer([solution for _, solution in pairs], add_special_tokens=False)["input_ids"]
-            rows = [(a, [*t, tokenizer.eos_token_id]) for a, t in zip(asked, told, strict=True)]
+            prompt_ids = tokenizer(prompts, add_special_tokens=False)["input_ids"]
+            solution_ids = tokenizer([solution for _, solution in pairs], add_special_tokens=False)["input_ids"]
+            rows = [(p, [*s, tokenizer.eos_token_id]) for p, s in zip(prompt_ids, solution_ids, strict=True)]
             rows.sort(key=lambda row: len(row[0]) + len(row[1]))
             pool = [rows[i : i + BATCH] for i in range(0, POOL, BATCH)]
             rng.shuffle(pool)
@@ -113,19 +113,19 @@ def batches(
 
 def _collate(rows: list[tuple[list[int], list[int]]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
     # Padded on the right: with causal attention no mask is needed.
-    width = max(len(asked) + len(told) for asked, told in rows)
+    width = max(len(prompt) + len(solution) for prompt, solution in rows)
     ids = torch.full((len(rows), width), pad)
     labels = torch.full_like(ids, -100)
-    for i, (asked, told) in enumerate(rows):
-        ids[i, : len(asked) + len(told)] = torch.tensor(asked + told)
-        labels[i, len(asked) : len(asked) + len(told)] = torch.tensor(told)
+    for i, (prompt, solution) in enumerate(rows):
+        ids[i, : len(prompt) + len(solution)] = torch.tensor(prompt + solution)
+        labels[i, len(prompt) : len(prompt) + len(solution)] = torch.tensor(solution)
     return ids, labels
 
 
 def warm_start(
     model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, rng: Random, steps: int, draw: Draw = drill_or_example
 ) -> None:
-    """Trains the model on the corpus, with a cosine schedule, and rounds its weights to bfloat16."""
+    """Train the model on the corpus, with a cosine schedule, and round its weights to bfloat16."""
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     model.train()
     running = 0.0
@@ -149,7 +149,7 @@ def warm_start(
 
 
 def build(out: Path, steps: int, seed: int) -> None:
-    """Builds tokenizer and model, and writes them to a folder, over what is there."""
+    """Build tokenizer and model, and write them to a folder, over what is there."""
     torch.manual_seed(seed)
     rng = Random(seed)
     tokenizer = build_tokenizer(rng)
@@ -162,7 +162,7 @@ def build(out: Path, steps: int, seed: int) -> None:
 
 
 def main() -> None:
-    """Runs the command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--report-only", action="store_true", help="print the calibration of the model that is there")
     parser.add_argument("--out", type=Path, default=MODEL, help="folder of the model")

@@ -16,9 +16,8 @@ from boxed import last_boxed
 from data import render_prompt
 from data.arithmetic import FAMILIES, problems
 from data.knowledge import with_hints
-from evaluation.engine_transformers import TransformersEngine
-from evaluation.intervals import Score, in_per_cent, score_of
-from evaluation.sampling import Request, Sampling, sample_seed
+from evaluation.engines import Request, Sampling, TransformersEngine, sample_seed
+from evaluation.statistics import Score, in_per_cent, score_of
 
 MAX_NEW_TOKENS = 160
 
@@ -33,7 +32,7 @@ class Sampled:
 
 
 def load(path: Path) -> tuple[Qwen2ForCausalLM, PreTrainedTokenizerBase]:
-    """Loads model and tokenizer, on the CPU."""
+    """Load model and tokenizer, on the CPU."""
     return AutoModelForCausalLM.from_pretrained(path).eval(), AutoTokenizer.from_pretrained(path)
 
 
@@ -45,7 +44,7 @@ def sample(
     n: int | None = None,
     turns: Sequence[dict[str, str]] = (),
 ) -> list[Sampled]:
-    """Solves problems, greedily once or n times at temperature 1.
+    """Solve problems, greedily once or n times at temperature 1.
 
     Args:
         model: The model.
@@ -55,8 +54,8 @@ def sample(
         turns: Turns before the question, as a system prompt.
     """
     k = n or 1
-    asked = [render_prompt([*turns, {"role": "user", "content": row["problem"]}], tokenizer) for row in rows]
-    requests = [Request(prompt, sample_seed(0, prompt, index)) for prompt in asked for index in range(k)]
+    prompts = [render_prompt([*turns, {"role": "user", "content": row["problem"]}], tokenizer) for row in rows]
+    requests = [Request(prompt, sample_seed(0, prompt, index)) for prompt in prompts for index in range(k)]
     sampling = Sampling(MAX_NEW_TOKENS, temperature=0.0 if n is None else 1.0)
     completions = TransformersEngine(model, tokenizer, batch_size=256).complete(requests, sampling)
     right = [last_boxed(c.text) == rows[i // k]["answer"] for i, c in enumerate(completions)]
@@ -65,17 +64,17 @@ def sample(
 
 
 def accuracy(results: Sequence[Sampled]) -> Score:
-    """Returns the share of right samples, clustered by problem."""
+    """Return the share of right samples, clustered by problem."""
     return score_of([result.right for result in results])
 
 
 def mean_tokens(results: Sequence[Sampled]) -> float:
-    """Returns the mean number of tokens written."""
+    """Return the mean number of tokens written."""
     return fmean(tokens for result in results for tokens in result.tokens)
 
 
 def by_family(results: Sequence[Sampled]) -> dict[str, list[Sampled]]:
-    """Groups results by the family of their problem."""
+    """Group results by the family of their problem."""
     families = defaultdict(list)
     for result in results:
         families[result.problem["family"]].append(result)
@@ -83,7 +82,7 @@ def by_family(results: Sequence[Sampled]) -> dict[str, list[Sampled]]:
 
 
 def by_length(results: Sequence[Sampled]) -> list[Score]:
-    """Returns the accuracy of the short, middle and long third, thirds taken within each family.
+    """Return the accuracy of the short, middle and long third, thirds taken within each family.
 
     The wording is meant to cost no accuracy, so the three should agree.
     """
@@ -98,7 +97,7 @@ def by_length(results: Sequence[Sampled]) -> list[Score]:
 
 
 def share(results: Sequence[Sampled], solved: Iterable[int], of: int = 8) -> float:
-    """Returns the expected share of problems with so many right out of `of` samples, unbiased, from n >= `of` each.
+    """Return the expected share of problems with so many right out of `of` samples, unbiased, from n >= `of` each.
 
     Counting `of` samples directly leaves a standard error of 3 points on 200 problems; more samples lower it.
     """
@@ -111,7 +110,7 @@ def share(results: Sequence[Sampled], solved: Iterable[int], of: int = 8) -> flo
 
 
 def report(path: Path, seed: int = 0) -> str:
-    """Measures a model and returns its calibration as text."""
+    """Measure a model and return its calibration as text."""
     model, tokenizer = load(path)
     torch.manual_seed(seed)
     rows = problems(400, split="held_out", seed=seed)
@@ -141,5 +140,5 @@ def report(path: Path, seed: int = 0) -> str:
     return "\n".join(lines)
 
 
-def _percent(found: Score) -> str:
-    return in_per_cent(found.mean, found.low, found.high)
+def _percent(score: Score) -> str:
+    return in_per_cent(score.mean, score.low, score.high)

@@ -18,7 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evaluation.intervals import Score, score_of
+from evaluation.statistics import Score, score_of
 
 NGRAM = 5
 SHARE = 0.5
@@ -36,9 +36,9 @@ class Match:
     """A benchmark problem and the training problem that is most like it.
 
     Attributes:
-        benchmark_id: Of the one.
-        training_id: Of the other, the first of several.
-        share: Of the benchmark problem's n-grams that the training problem holds; 1.0 for an exact match.
+        benchmark_id: Id of the benchmark problem.
+        training_id: Id of the training problem, the first of several.
+        share: Share of the benchmark problem's n-grams that the training problem holds; 1.0 for an exact match.
         exact: Whether all tokens are the same.
     """
 
@@ -69,15 +69,15 @@ def find_overlap(
     n: int = NGRAM,
     share: float = SHARE,
 ) -> list[Match]:
-    """Find the benchmark problems that equal a training problem or are nearly one.
+    """Find the benchmark problems that equal a training problem or nearly do.
 
     Args:
         training: Problems that were trained on.
         benchmark: Problems that are measured on.
-        training_ids: Of the former; by default their places.
-        benchmark_ids: Of the latter, likewise.
-        n: Tokens in a run. A problem of fewer can only match exactly.
-        share: Of its runs that one training problem must hold, above 0 and at most 1.
+        training_ids: Ids of the training problems; by default their places.
+        benchmark_ids: Ids of the benchmark problems, likewise.
+        n: Tokens in a run. A problem with fewer tokens can only match exactly.
+        share: Share of its runs that one training problem must hold, above 0 and at most 1.
 
     Returns:
         At most one match per benchmark problem, in their order. Memory grows with the benchmark, not with the training
@@ -87,12 +87,12 @@ def find_overlap(
         ValueError: `n` or `share` is out of its range.
     """
     if n < 1 or not 0 < share <= 1:
-        raise ValueError(f"n-grams have at least 1 token and a share lies in (0, 1], met n = {n}, share = {share}")
+        raise ValueError(f"n-grams have at least 1 token and a share lies in (0, 1], found n = {n}, share = {share}")
     wanted = [tokens(text) for text in benchmark]
     grams = [_ngrams(words, n) for words in wanted]
     index: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for place, found in enumerate(grams):
-        for gram in found:
+    for place, runs in enumerate(grams):
+        for gram in runs:
             index[gram].append(place)
     whole: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for place, words in enumerate(wanted):
@@ -106,7 +106,9 @@ def find_overlap(
         for place, exact, part in hits:
             if part >= share and (exact, part) > best.get(place, (False, 0.0))[:2]:
                 best[place] = (exact, part, row)
-    return [_match(place, *best[place], training_ids, benchmark_ids) for place in sorted(best)]
+    theirs = training_ids if training_ids is not None else [str(row) for row in range(len(training))]
+    ours = benchmark_ids if benchmark_ids is not None else [str(place) for place in range(len(benchmark))]
+    return [Match(ours[place], theirs[row], part, exact) for place, (exact, part, row) in sorted(best.items())]
 
 
 def clean_score(
@@ -115,12 +117,12 @@ def clean_score(
     """Score the problems that match nothing that was trained on.
 
     Args:
-        ids: Of the benchmark's problems.
+        ids: Ids of the benchmark's problems.
         correct: (problems, n), the verdicts.
-        matches: Of `find_overlap`.
+        matches: Result of `find_overlap`.
 
     Returns:
-        The score and how many problems it is of; None where none is left.
+        The score and its number of problems; None where no problem is left.
     """
     seen = {match.benchmark_id for match in matches}
     rest = [row for identity, row in zip(ids, correct, strict=True) if identity not in seen]
@@ -129,15 +131,3 @@ def clean_score(
 
 def _ngrams(words: Sequence[str], n: int) -> set[tuple[str, ...]]:
     return {tuple(words[start : start + n]) for start in range(len(words) - n + 1)}
-
-
-def _match(
-    place: int,
-    exact: bool,
-    part: float,
-    row: int,
-    training_ids: Sequence[str] | None,
-    benchmark_ids: Sequence[str] | None,
-) -> Match:
-    benchmark_id = benchmark_ids[place] if benchmark_ids is not None else str(place)
-    return Match(benchmark_id, training_ids[row] if training_ids is not None else str(row), part, exact)

@@ -1,4 +1,4 @@
-"""Accuracy and length on problems that training never sees, before and after."""
+"""Accuracy and length on problems that training never sees, before and after it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,11 +8,9 @@ from typing import Any
 import datasets
 from accelerate.utils import gather_object
 
-from evaluation.engine_transformers import TransformersEngine
-from evaluation.intervals import Change, score_change, score_of
-from evaluation.sampling import Completion, Request, Sampling
+from evaluation.engines import Completion, Request, Sampling, TransformersEngine
 from evaluation.sandbox import Sandbox
-from evaluation.statistics import Difference, mean_at_n, paired_difference
+from evaluation.statistics import Change, Difference, mean_at_n, paired_difference, score_change, score_of
 from evaluation.tool_engine import ToolEngine
 from rewards import verify
 
@@ -22,7 +20,15 @@ ROUNDS = 4
 
 @dataclass(frozen=True)
 class Measurement:
-    """One greedy completion per problem, in the order of the data set; `programs` counts what was run, if it could."""
+    """One greedy completion per problem, in the order of the data set.
+
+    Attributes:
+        correct: 1.0 or 0.0 for each problem.
+        lengths: In tokens.
+        truncated: Whether the completion reached the longest length.
+        texts: The completions, with tool output.
+        programs: Programs that were run for each problem; None for a model without tools.
+    """
 
     correct: list[float]
     lengths: list[int]
@@ -31,14 +37,14 @@ class Measurement:
     programs: list[int] | None = None
 
     def rows(self) -> list[dict[str, Any]]:
-        """One record per problem."""
+        """Return one record per problem."""
         columns = {"correct": self.correct, "length": self.lengths, "truncated": self.truncated, "text": self.texts}
         if self.programs is not None:
             columns["programs"] = self.programs
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def summary(self) -> dict[str, float]:
-        """Means with standard errors, and the 95 % interval of the accuracy, as written to `run.json`."""
+        """Return means with standard errors, and the 95 % interval of the accuracy, as written to `run.json`."""
         accuracy = score_of([[c] for c in self.correct])
         length, length_se = mean_at_n([[n] for n in self.lengths])
         summary = {
@@ -69,14 +75,14 @@ def measure(
 
     Args:
         model: A causal language model, unwrapped.
-        tokenizer: Its tokenizer.
-        problems: With a column `answer`.
-        prompts: Rendered, one per problem.
+        tokenizer: The model's tokenizer.
+        problems: A data set with a column `answer`.
+        prompts: Rendered prompts, one per problem.
         max_new_tokens: Longest completion, in tokens.
         batch_size: Problems at once.
         share: (rank, processes); each process solves every `processes`-th problem and all get the whole result.
         progress: Called with the number of problems just finished on this process.
-        sandbox: The model may run Python there; None for a model without.
+        sandbox: Runs the model's Python; None for a model without tools.
     """
     rank, processes = share
     # Equally many for each, some of them twice: where weights are sharded, all must generate equally often.
@@ -111,7 +117,7 @@ def _complete(
 
 
 def compare(before: Measurement, after: Measurement) -> dict[str, Change | Difference]:
-    """Paired change of accuracy and of length."""
+    """Return the paired changes of accuracy and of length."""
     return {
         "accuracy": score_change([[c] for c in before.correct], [[c] for c in after.correct]),
         "length": paired_difference([[n] for n in before.lengths], [[n] for n in after.lengths]),

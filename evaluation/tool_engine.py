@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from evaluation._dialogue import Call
-from evaluation.sampling import Completion, Engine, Request, Sampling, sample_seed
+from evaluation.engines import Completion, Engine, Request, Sampling, sample_seed
 from evaluation.sandbox import Sandbox
 from evaluation.tool_reasoning import STOP, Dialogue, Generation, Limits, finish
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from commands.arguments.settings import Settings
 from errors import UserError, some_of
-from evaluation.vllm_version import require_vllm
+from evaluation.vllm import require_vllm
 from runs.checkpoints import damage
 
 # name: (lowest, highest, whether the lowest itself is allowed)

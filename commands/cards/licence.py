@@ -6,7 +6,7 @@ from huggingface_hub import HfApi
 
 from commands.hub import Kind
 from errors import UserError, did_you_mean
-from evaluation._http import within
+from evaluation.http import within
 
 SECONDS = 10.0
 KEYS = ("license", "license_name", "license_link")

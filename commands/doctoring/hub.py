@@ -3,7 +3,7 @@
 from huggingface_hub import constants, get_token
 
 from commands.doctoring.finding import Finding
-from evaluation._http import RefusedError, ask_json
+from evaluation.http import RefusedError, ask_json
 
 SECONDS = 3.0
 LOCAL = "Models and data in the cache and in local files work without it"

@@ -12,9 +12,9 @@ from packaging.specifiers import SpecifierSet
 
 from commands.doctoring.finding import Finding
 from errors import UserError
-from evaluation import vllm_version
-from evaluation.vllm_version import INSTALL as ITS_INSTALL
-from evaluation.vllm_version import named, supported
+from evaluation import vllm as installed_vllm
+from evaluation.vllm import INSTALL as ITS_INSTALL
+from evaluation.vllm import named, supported
 
 ROOT = Path(__file__).parents[2]
 INSTALL = "Install the tested versions: pip install -c constraints.txt -e ."
@@ -76,7 +76,7 @@ def devices() -> list[Finding]:
 
 def vllm() -> list[Finding]:
     """Whether vLLM is there, in a version that TRL works with."""
-    found, known = vllm_version.installed(), f"TRL {_version('trl')} works with {named(supported())}"
+    found, known = installed_vllm.installed(), f"TRL {_version('trl')} works with {named(supported())}"
     if found is None:
         return [
             Finding("note", f"not installed; {known}", f"Only --use_vllm and --engine vllm need it: {ITS_INSTALL}")

@@ -7,8 +7,8 @@ from dataclasses import asdict
 
 from commands.evaluating.task import Task
 from errors import UserError
-from evaluation.drawing import Drawing, Problem, Sample, blocks_of, ungraded
-from evaluation.sampling import Engine
+from evaluation.engines import Engine
+from evaluation.sampler import Problem, Sample, Sampler, blocks_of, ungraded
 from runs.folder import SampleFolder
 
 
@@ -43,10 +43,10 @@ def draw(
     def keep(samples: list[Sample]) -> None:
         folder.append(process, [asdict(sample) for sample in samples])
 
-    drawing = Drawing(engine, task.sampling, options.seed, recorded, keep, ungraded)
+    sampler = Sampler(engine, task.sampling, options.seed, recorded, keep, ungraded)
     for number, block in enumerate(plan_blocks(task, options)):
         if number % processes == process:
-            drawing.draw(
+            sampler.sample(
                 block,
                 lambda drawn: task.settings.samples - len(drawn),
                 batch_size=options.batch_size,

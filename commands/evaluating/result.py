@@ -8,11 +8,10 @@ from commands.evaluating.draw import by_problem
 from commands.evaluating.task import Task
 from commands.terminal.console import say
 from evaluation.contamination import find_overlap
-from evaluation.drawing import Sample
-from evaluation.report import Result, notes, percent, title, with_interval
-from evaluation.results import measure_texts
+from evaluation.report import notes, percent, title, with_interval
+from evaluation.sampler import Sample
+from evaluation.scoring import Result, answer_groups, measure_texts
 from evaluation.statistics import maj_at_k, pass_at_k
-from evaluation.votes import answer_groups
 from runs.files import write_lines
 from runs.folder import SampleFolder
 

@@ -11,9 +11,9 @@ from commands.terminal.console import say
 from data import STOP_STRINGS, Prompt, build_preset, prompt_length, render_prompt
 from errors import UserError
 from evaluation.benchmarks import Benchmark, Settings, load_benchmark
-from evaluation.drawing import Problem
-from evaluation.protocol import protocol
-from evaluation.sampling import Sampling
+from evaluation.engines import Sampling
+from evaluation.report import protocol
+from evaluation.sampler import Problem
 
 
 class DoesNotFitError(UserError):

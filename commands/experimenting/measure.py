@@ -10,7 +10,7 @@ from typing import Any
 
 from commands.experimenting.runs import Cell
 from commands.experimenting.specification import Arm, Experiment
-from evaluation.over_seeds import SeededDifference, seeded_difference
+from evaluation.statistics import SeededDifference, seeded_difference
 from runs.curves import points
 from runs.files import read_jsonl
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from commands.experimenting.measure import MEASURES, Results, Spread, title_of
 from commands.experimenting.specification import Arm
-from evaluation.over_seeds import SeededDifference
+from evaluation.statistics import SeededDifference
 from pages import table
 
 

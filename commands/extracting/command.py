@@ -18,9 +18,7 @@ from commands.terminal.console import say
 from data import PROMPTS
 from data.knowledge import extract_prompt, judge_prompt, rewrite_prompt
 from errors import UserError
-from evaluation.arithmetic_teacher import ArithmeticTeacher
-from evaluation.chat_teacher import ChatTeacher
-from evaluation.teacher import EngineTeacher, Teacher
+from evaluation.teachers import ArithmeticTeacher, ChatTeacher, EngineTeacher, Teacher
 from runs.folder import SampleFolder
 
 

@@ -24,7 +24,7 @@ from data.knowledge import (
     rewrite_prompt,
     without_thoughts,
 )
-from evaluation.teacher import Messages, Reply
+from evaluation.teachers import Messages, Reply
 from rewards import verify
 
 READ_AT_MOST = 2

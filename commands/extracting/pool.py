@@ -10,7 +10,7 @@ from commands.filtering.pool import load, say_set_aside, unusable
 from commands.terminal.console import say
 from data import Problems
 from errors import UserError, did_you_mean, some_of
-from evaluation.drawing import problem_id
+from evaluation.sampler import problem_id
 from rewards import verify
 
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from commands.extracting.outcome import Outcome
 from commands.extracting.points import MOST_POINTS, READ_AT_MOST, Ask, Work, work_on
 from commands.extracting.pool import Task
-from evaluation.sampling import sample_seed
-from evaluation.teacher import Messages, Question, Reply, Teacher
+from evaluation.engines import sample_seed
+from evaluation.teachers import Messages, Question, Reply, Teacher
 from runs.folder import SampleFolder
 
 USUAL_POINTS = 6

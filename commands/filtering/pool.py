@@ -13,7 +13,7 @@ from commands.terminal.console import say
 from commands.training.example import example_lines
 from data import Problems, load_problems, render_prompt
 from errors import UserError, some_of
-from evaluation.drawing import Problem, problem_id
+from evaluation.sampler import Problem, problem_id
 from rewards import golds_are_parsable
 
 

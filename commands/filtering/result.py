@@ -10,7 +10,7 @@ from commands.filtering.pool import Pool
 from commands.filtering.work import last_block, plan_blocks, rights
 from commands.sample_record import read_samples, write_data_set
 from data import PassRates, Zone, expected_draws
-from evaluation.drawing import Sample
+from evaluation.sampler import Sample
 from runs.files import write_lines
 from runs.folder import SampleFolder
 

@@ -8,8 +8,8 @@ from functools import cache, partial
 from commands.filtering.pool import Pool
 from commands.sample_record import keep_samples, read_samples
 from data import PassRates, Zone, certain_draws
-from evaluation.drawing import Drawing, MoreSamples, Problem, Sample, blocks_of
-from evaluation.sampling import Engine, Sampling
+from evaluation.engines import Engine, Sampling
+from evaluation.sampler import MoreSamples, Problem, Sample, Sampler, blocks_of
 from runs.folder import SampleFolder
 
 FIT_FROM = 50
@@ -62,7 +62,7 @@ def work(
     recorded = {(sample.id, sample.index): sample for sample in read_samples(folder)}
     sampling = Sampling(options.max_new_tokens, options.temperature, options.top_p, options.top_k)
     keep = partial(keep_samples, folder, process, texts=options.keep_completions)
-    drawing = Drawing(engine, sampling, options.seed, recorded, keep)
+    sampler = Sampler(engine, sampling, options.seed, recorded, keep)
     found = Progress()
     counts: list[tuple[int, int]] = []
     for number, block in enumerate(plan_blocks(options, pool)):
@@ -70,7 +70,7 @@ def work(
             continue
         if options.max_problems and enough(folder, number, options.max_problems):
             break
-        samples = drawing.draw(
+        samples = sampler.sample(
             block,
             wanted_samples(options, zone, counts),
             batch_size=options.batch_size,

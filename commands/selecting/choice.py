@@ -6,7 +6,7 @@ from statistics import fmean
 
 from commands.selecting.points import JUDGED, Pointed, subset_id
 from data.knowledge import RULES, AccuracyOracle, base_sweep, css, css_candidates
-from evaluation.drawing import Sample
+from evaluation.sampler import Sample
 
 Subset = frozenset[int]
 DEEP = {"css", "random"}

@@ -12,9 +12,9 @@ from tqdm import tqdm
 from commands.filtering.display import train_options
 from commands.prompts import say_block
 from commands.terminal.console import say
-from evaluation.drawing import Sample
-from evaluation.intervals import in_per_cent
-from evaluation.sampling import Engine
+from evaluation.engines import Engine
+from evaluation.sampler import Sample
+from evaluation.statistics import in_per_cent
 
 
 def say_price(cost: dict[str, int], options: Namespace, problems: int, points: int, recorded: int) -> None:

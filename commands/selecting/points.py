@@ -12,7 +12,7 @@ from commands.filtering.pool import Pool, prepare
 from data import build_prompts, render_prompt
 from data.knowledge import record_of
 from errors import UserError
-from evaluation.drawing import Problem
+from evaluation.sampler import Problem
 
 JUDGED = "judged"
 

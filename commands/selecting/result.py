@@ -19,7 +19,7 @@ from data.knowledge import (
     kept_column,
     selection_table,
 )
-from evaluation.intervals import score_of
+from evaluation.statistics import score_of
 from runs.files import write_lines
 from runs.folder import SampleFolder
 

@@ -13,8 +13,8 @@ from commands.sample_record import keep_samples, read_samples
 from commands.selecting.choice import Grades, Subset, choose, deeper, sweep
 from commands.selecting.points import JUDGED, Pointed, with_subsets
 from data.knowledge import AccuracyOracle
-from evaluation.drawing import Drawing, Sample, blocks_of
-from evaluation.sampling import Engine, Sampling
+from evaluation.engines import Engine, Sampling
+from evaluation.sampler import Sample, Sampler, blocks_of
 from runs.folder import SampleFolder
 
 Wanted = Sequence[tuple[Pointed, Subset]]
@@ -36,14 +36,14 @@ class Study:
     Attributes:
         options: Of the command.
         tokenizer: The model's.
-        drawing: What draws.
+        sampler: Samples the problems.
         report: Called with the samples of each batch, on record or not.
         grades: What has been drawn in this session.
     """
 
     options: Namespace
     tokenizer: object
-    drawing: Drawing
+    sampler: Sampler
     report: Callable[[Sequence[Sample]], object]
     grades: Grades = field(default_factory=Grades)
 
@@ -78,7 +78,7 @@ class Study:
         fresh = [pair for key, pair in new.items() if key not in seen]
         seen.update(new)
         samples = self.options.judge_samples if judged else self.options.samples
-        drawn = self.drawing.draw(
+        drawn = self.sampler.sample(
             with_subsets(fresh, self.options, self.tokenizer, JUDGED if judged else ""),
             lambda had: samples - len(had),
             batch_size=self.options.batch_size,
@@ -111,8 +111,8 @@ def work(
     process, processes = share
     recorded = {(sample.id, sample.index): sample for sample in read_samples(folder)}
     sampling = Sampling(options.max_new_tokens, options.temperature, options.top_p, options.top_k)
-    drawing = Drawing(engine, sampling, options.seed, recorded, partial(keep_samples, folder, process))
-    study = Study(options, tokenizer, drawing, lambda samples: report(samples, 0))
+    sampler = Sampler(engine, sampling, options.seed, recorded, partial(keep_samples, folder, process))
+    study = Study(options, tokenizer, sampler, lambda samples: report(samples, 0))
     for number, block in enumerate(blocks):
         if number % processes == process:
             study.block(block)

@@ -14,8 +14,7 @@ from commands.terminal.console import say
 from commands.training.problems import Task
 from data import render_prompt
 from errors import RewardError, UserError
-from evaluation.engine_transformers import TransformersEngine, end_ids
-from evaluation.sampling import Completion, Request, Sampling, sample_seed
+from evaluation.engines import Completion, Request, Sampling, TransformersEngine, end_ids, sample_seed
 from evaluation.tool_reasoning import STOP
 from rewards import REWARDS
 from trainers import RolloutTrainer

@@ -14,8 +14,8 @@ from accelerate.utils import broadcast_object_list
 from commands.arguments.settings import Settings
 from commands.terminal.console import say
 from errors import UserError
-from evaluation._http import RefusedError
-from evaluation.vllm_server import answered, ask, plain_url, served_models
+from evaluation.http import RefusedError
+from evaluation.vllm import answered, ask, plain_url, served_models
 
 
 def vllm_window(settings: Settings) -> int | None:

@@ -19,7 +19,7 @@ from commands.training.guard import Guard, fingerprint, gradient_norm
 from commands.training.readiness import check_ready, ends_of, require_trainable, template_end
 from commands.training.watchdog import Watchdog
 from errors import UserError
-from evaluation.sampling import Completion
+from evaluation.engines import Completion
 from runs.folder import RunFolder
 from tests import tiny
 from tests.trainers.runs import build

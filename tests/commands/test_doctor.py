@@ -19,7 +19,7 @@ import commands.doctoring.hub as hub
 import commands.doctoring.machine as machine
 from commands.doctoring.finding import Finding
 from errors import UserError
-from evaluation import vllm_version
+from evaluation import vllm
 
 ROOT = Path(__file__).parents[2]
 SECRET = "hf_thisIsASecretThatMustNotBeShown"
@@ -81,7 +81,7 @@ def test_versions_are_held_to_what_the_project_asks_for(package, found, state, t
 
 @pytest.mark.parametrize(("found", "state"), [("0.1.0", "problem"), ("0.30.0+cu129", "ok"), (None, "note")])
 def test_vllms_version_is_held_to_trls_range(found, state, monkeypatch):
-    monkeypatch.setattr(vllm_version, "installed", lambda: found)
+    monkeypatch.setattr(vllm, "installed", lambda: found)
     (finding,) = machine.vllm()
     assert finding.state == state
     assert f"{found or 'not installed'}; TRL 1.16" in finding.found

@@ -16,7 +16,7 @@ import embedded
 from commands import compare, evaluate
 from data import load_problems
 from errors import UserError
-from evaluation.sampling import Completion
+from evaluation.engines import Completion
 
 ROOT = Path(__file__).parents[2]
 ROWS = [

@@ -18,7 +18,7 @@ from commands.extracting import command as extract_command
 from data import load_problems
 from data.knowledge import JUDGED, leaks, record_of
 from errors import UserError
-from evaluation.chat_teacher import ChatTeacher
+from evaluation.teachers import ChatTeacher
 from tests.evaluation.chat_server import Fault, serving
 
 ROOT = Path(__file__).parents[2]

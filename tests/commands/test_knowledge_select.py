@@ -25,9 +25,9 @@ from data.knowledge import (
     with_hints,
 )
 from errors import UserError
-from evaluation.drawing import problem_id
-from evaluation.intervals import score_of
-from evaluation.sampling import Completion, sample_seed
+from evaluation.engines import Completion, sample_seed
+from evaluation.sampler import problem_id
+from evaluation.statistics import score_of
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ["knowledge.jsonl", "knowledge/train.parquet", "accuracies.jsonl", "report.json", "accuracy.png"]

@@ -21,7 +21,7 @@ from commands.training import vllm_server as checked
 from commands.training.memory_lines import shape_of, vllm_line, work_of
 from commands.training.vllm_server import vllm_window
 from errors import UserError
-from evaluation import vllm_server, vllm_version
+from evaluation import vllm
 from tests.vllm_server import serving
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "vllm.md").read_text()
@@ -32,7 +32,7 @@ FEW = ["--max_problems", "32", "--eval_problems", "0"]
 
 @pytest.fixture(autouse=True)
 def _installed(monkeypatch):
-    monkeypatch.setattr(vllm_version, "installed", lambda: "0.30.0")
+    monkeypatch.setattr(vllm, "installed", lambda: "0.30.0")
     monkeypatch.setattr(cli, "_quiet_libraries", lambda: None)
 
 
@@ -81,13 +81,13 @@ def test_options_are_refused_with_the_way_out(name, monkeypatch, capsys):
     [(None, "which is not installed. Install it (pip install"), ("0.33.0", ">=0.22.0, <=0.31.0; found 0.33.0. ")],
 )
 def test_a_vllm_that_is_not_there_or_not_known_to_trl(found, expected, monkeypatch, capsys):
-    monkeypatch.setattr(vllm_version, "installed", lambda: found)
+    monkeypatch.setattr(vllm, "installed", lambda: found)
     assert expected in refusal(GPU, monkeypatch, capsys)
 
 
 def test_the_range_is_that_of_which_trl_warns(monkeypatch):
     module = import_module("trl.import_utils")
-    ends = sorted(str(one).strip("<>=") for one in vllm_version.supported())
+    ends = sorted(str(one).strip("<>=") for one in vllm.supported())
     for found, warned in ((ends[0], False), (ends[1], False), ("99.0", True)):
         monkeypatch.setattr(module, "_is_package_available", lambda *_, found=found, **__: (True, found))
         with warnings.catch_warnings(record=True) as caught:
@@ -170,10 +170,10 @@ def test_a_server_that_cannot_sample_for_a_run_is_refused(name, server, monkeypa
 
 
 def test_nobody_and_somebody_who_says_nothing(monkeypatch, capsys):
-    assert vllm_server.SECONDS < 25
+    assert vllm.SECONDS < 25
     told = refusal([*SERVER, "--vllm_server_base_url", "http://127.0.0.1:9"], monkeypatch, capsys)
     assert "needs at http://127.0.0.1:9 a running vLLM server: [Errno 111] Connection refused. Start it" in told
-    monkeypatch.setattr(vllm_server, "SECONDS", 0.3)
+    monkeypatch.setattr(vllm, "SECONDS", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         argv = [*SERVER, "--vllm_server_host", "127.0.0.1", "--vllm_server_port", str(silent.getsockname()[1])]
         assert "no whole answer within 0.3 s" in refusal(argv, monkeypatch, capsys)

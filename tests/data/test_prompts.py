@@ -16,7 +16,7 @@ from data import (
     prompt_length,
     render_prompt,
 )
-from evaluation.choices import grade_choices
+from evaluation.scoring import grade_choices
 from rewards import verify
 
 INSTRUCTION = "Please reason step by step, and put your final answer within \\boxed{}."

@@ -5,9 +5,8 @@ import torch
 from datasets import Dataset
 
 from evaluation import held_out
-from evaluation.engine_transformers import TransformersEngine
+from evaluation.engines import Completion, Request, Sampling, TransformersEngine
 from evaluation.held_out import compare, measure
-from evaluation.sampling import Completion, Request, Sampling
 from evaluation.sandbox import Result
 
 

@@ -10,11 +10,8 @@ from data import render_prompt
 from data.arithmetic import problems
 from data.knowledge import extract_prompt, leaks, parse_points, rewrite_prompt
 from errors import UserError
-from evaluation.arithmetic_teacher import ArithmeticTeacher
-from evaluation.chat_teacher import ATTEMPTS, ChatTeacher
-from evaluation.engine_transformers import TransformersEngine
-from evaluation.sampling import Request, Sampling
-from evaluation.teacher import EngineTeacher, Question, Reply
+from evaluation.engines import Request, Sampling, TransformersEngine
+from evaluation.teachers import ATTEMPTS, ArithmeticTeacher, ChatTeacher, EngineTeacher, Question, Reply
 from tests.evaluation.chat_server import Fault, serving
 
 KEY = "sk-se/cret+0123456789"

@@ -14,11 +14,17 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 import embedded
 from data import render_prompt
 from errors import UserError
-from evaluation import vllm_server, vllm_version
-from evaluation._seeded import SeededChoice
-from evaluation.engine_transformers import TransformersEngine
-from evaluation.engine_vllm import ServerEngine, VLLMEngine
-from evaluation.sampling import Completion, Request, Sampling, sample_seed
+from evaluation import vllm
+from evaluation.engines import (
+    Completion,
+    Request,
+    Sampling,
+    SeededChoice,
+    ServerEngine,
+    TransformersEngine,
+    VLLMEngine,
+    sample_seed,
+)
 
 PROMPTS = ["a", "a longer prompt", "b", "the longest prompt of them all", "c"]
 
@@ -151,7 +157,7 @@ def test_the_offline_engine_gives_vllm_tokens_and_seeds(monkeypatch, tiny_tokeni
                 for prompt, one in zip(prompts, parameters, strict=True)
             ]
 
-    monkeypatch.setattr(vllm_version, "installed", lambda: "0.30.0")
+    monkeypatch.setattr(vllm, "installed", lambda: "0.30.0")
     monkeypatch.setitem(sys.modules, "vllm", SimpleNamespace(LLM=LLM, SamplingParams=lambda **k: SimpleNamespace(**k)))
     made = VLLMEngine("m", tiny_tokenizer, dtype="auto").complete(
         [Request("ab", 4), Request("c", 5)], Sampling(9, 1.0)
@@ -168,13 +174,13 @@ def test_the_offline_engine_gives_vllm_tokens_and_seeds(monkeypatch, tiny_tokeni
     ],
 )
 def test_without_a_vllm_that_fits_the_way_out_is_told(found, told, monkeypatch, tiny_tokenizer):
-    monkeypatch.setattr(vllm_version, "installed", lambda: found)
+    monkeypatch.setattr(vllm, "installed", lambda: found)
     with pytest.raises(UserError, match=told):
         VLLMEngine("m", tiny_tokenizer)
 
 
 def test_a_server_that_says_nothing_is_not_waited_for(monkeypatch, tiny_tokenizer):
-    assert vllm_server.SECONDS < 25
-    monkeypatch.setattr(vllm_server, "SECONDS", 0.3)
+    assert vllm.SECONDS < 25
+    monkeypatch.setattr(vllm, "SECONDS", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(UserError, match="no whole answer within"):
         ServerEngine(f"http://127.0.0.1:{silent.getsockname()[1]}", "served", tiny_tokenizer)

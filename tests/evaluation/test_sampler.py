@@ -1,4 +1,4 @@
-"""Drawing in rounds and blocks with an engine whose pass rates are known: the same samples, however it is stopped."""
+"""Sampling in rounds and blocks with an engine whose pass rates are known: the same samples, however it is stopped."""
 
 from random import Random
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from data import Zone, certain_draws, expected_draws
-from evaluation.drawing import Drawing, Problem, blocks_of, grade
-from evaluation.sampling import Completion, Sampling
+from evaluation.engines import Completion, Sampling
+from evaluation.sampler import Problem, Sampler, blocks_of, grade
 
 
 class Known:
@@ -38,16 +38,16 @@ def exact(zone):
     return lambda drawn: certain_draws(sum(s.correct for s in drawn), len(drawn), zone.samples, zone.open)
 
 
-def drawing(recorded=None, keep=lambda new: None, engine=None):
+def sampler(recorded=None, keep=lambda new: None, engine=None):
     engine = engine or Known()
-    return Drawing(lambda: engine, Sampling(30, 1.0), 3, recorded or {}, keep)
+    return Sampler(lambda: engine, Sampling(30, 1.0), 3, recorded or {}, keep)
 
 
 def test_the_kept_set_is_that_of_all_samples_and_the_saving_is_the_best_there_is():
     """600 problems of known rates. One problem's draws have a standard deviation below 1.3, the mean below 0.06."""
     zone, pool = Zone(), problems(600)
-    early = drawing().draw(pool, exact(zone), batch_size=64)
-    every = drawing().draw(pool, lambda drawn: 8 - len(drawn), batch_size=50)
+    early = sampler().sample(pool, exact(zone), batch_size=64)
+    every = sampler().sample(pool, lambda drawn: 8 - len(drawn), batch_size=50)
     verdicts = {i: zone.verdict(sum(s.correct for s in drawn), 8) for i, drawn in every.items()}
     assert {i: zone.verdict(sum(s.correct for s in drawn), len(drawn)) for i, drawn in early.items()} == verdicts
     assert set(verdicts.values()) == {"too_hard", "learnable", "too_easy"}
@@ -59,25 +59,25 @@ def test_the_kept_set_is_that_of_all_samples_and_the_saving_is_the_best_there_is
 @pytest.mark.parametrize("batch", range(1, 8))
 def test_what_was_stopped_after_any_batch_goes_on_to_the_same_samples(batch):
     pool, zone, whole = problems(40), Zone(), []
-    drawing(keep=whole.extend).draw(pool, exact(zone), batch_size=32)
+    sampler(keep=whole.extend).sample(pool, exact(zone), batch_size=32)
     torn = whole[: 32 * batch - Random(batch).randrange(32)]  # the last batch only in part
     recorded, engine = {(s.id, s.index): s for s in torn}, Known()
     again = list(torn)
-    drawing(recorded, again.extend, engine).draw(pool, exact(zone), batch_size=32)
+    sampler(recorded, again.extend, engine).sample(pool, exact(zone), batch_size=32)
     assert again == whole
     assert sum(map(len, engine.calls)) <= len(whole) - len(torn) + 31  # of the torn batch, those that were on record
 
 
 def test_where_all_is_on_record_no_engine_is_made():
     pool, zone, whole = problems(40), Zone(), []
-    first = drawing(keep=whole.extend).draw(pool, exact(zone), batch_size=32)
+    first = sampler(keep=whole.extend).sample(pool, exact(zone), batch_size=32)
 
     def never():
         raise AssertionError("an engine was made")
 
     recorded = {(s.id, s.index): s for s in whole}
-    again = Drawing(never, Sampling(30, 1.0), 3, recorded, lambda new: None)
-    assert again.draw(pool, exact(zone), batch_size=32) == first
+    again = Sampler(never, Sampling(30, 1.0), 3, recorded, lambda new: None)
+    assert again.sample(pool, exact(zone), batch_size=32) == first
 
 
 def test_blocks_do_not_depend_on_the_order_of_the_data_and_mix_it():
@@ -93,7 +93,7 @@ def test_blocks_do_not_depend_on_the_order_of_the_data_and_mix_it():
 def test_later_rounds_put_long_answers_beside_long_ones():
     """The second round's batches are sorted by the mean length of the first."""
     engine, seen = Known(), []
-    made = drawing(engine=engine, keep=seen.append).draw(
+    made = sampler(engine=engine, keep=seen.append).sample(
         problems(64, (0.5,)), lambda d: 4 * (len(d) < 8), batch_size=64
     )
     means = {name: np.mean([s.length for s in drawn[:4]]) for name, drawn in made.items()}

@@ -1,4 +1,4 @@
-"""JSON over HTTP, as servers of models speak it."""
+"""JSON over HTTP: one request with a time limit for the whole answer, and errors with the server's own message."""
 
 import http.client
 import json
@@ -14,35 +14,35 @@ from typing_extensions import override
 
 Answer = TypeVar("Answer")
 
-MOST_TOLD = 500
-"""Characters of a server's complaint that are passed on."""
+LONGEST_MESSAGE = 500
+"""Characters of a server's error message that are passed on."""
 MOST_PATIENCE = 900.0
-"""Seconds that a server may ask to wait; beyond that it is better to come back."""
+"""Longest wait in seconds that a client accepts from a server; beyond that the user should come back later."""
 
 
 class RefusedError(OSError):
     """The server answered with an error.
 
     Attributes:
-        code: Of HTTP.
-        told: What it said, on one line.
-        retry_after: Its header of that name, "" where there is none.
+        code: The HTTP status.
+        message: What the server said, on one line.
+        retry_after: The header Retry-After, "" without one.
     """
 
-    def __init__(self, code: int, told: str, retry_after: str = ""):
-        super().__init__(f"{code} {told}")
-        self.code, self.told, self.retry_after = code, told, retry_after
+    def __init__(self, code: int, message: str, retry_after: str = ""):
+        super().__init__(f"{code} {message}")
+        self.code, self.message, self.retry_after = code, message, retry_after
 
 
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect: it would take a key to another server."""
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Refuses redirects, which would take a key to another server."""
 
     @override
     def redirect_request(self, *_: Any) -> None:
         return None
 
 
-_OPENER = urllib.request.build_opener(_Stay)
+_OPENER = urllib.request.build_opener(_NoRedirect)
 
 
 def ask_json(
@@ -53,14 +53,14 @@ def ask_json(
     headers: Mapping[str, str] | None = None,
     clean: Callable[[str], str] = str,
 ) -> Any:
-    """Send a question and read the answer.
+    """Send a request and return the parsed answer.
 
     Args:
-        url: Where to.
-        body: Posted as JSON; None to get.
-        timeout: In seconds, until the whole answer is there.
-        headers: Beside the type of the content.
-        clean: Takes what may not be told out of a complaint, before it is cut short.
+        url: The address.
+        body: The JSON body of a POST; None sends a GET.
+        timeout: Seconds until the whole answer must have arrived.
+        headers: Headers beside Content-Type.
+        clean: Removes secrets from a server's error message, before it is shortened.
 
     Raises:
         RefusedError: The server answered with an error.
@@ -73,24 +73,24 @@ def ask_json(
 
 
 def _answer(request: urllib.request.Request, timeout: float, clean: Callable[[str], str]) -> Any:
-    """The answer to a request; the timeout is that of each wait."""
     try:
         with _OPENER.open(request, timeout=timeout) as reply:
             return json.load(reply)
     except urllib.error.HTTPError as error:
-        told = " ".join(clean(error.read(1 << 16).decode(errors="replace")).split())
-        raise RefusedError(error.code, told[:MOST_TOLD], error.headers.get("Retry-After") or "") from error
+        message = " ".join(clean(error.read(1 << 16).decode(errors="replace")).split())
+        raise RefusedError(error.code, message[:LONGEST_MESSAGE], error.headers.get("Retry-After") or "") from error
     except http.client.HTTPException as error:  # an answer that breaks off
         raise OSError(f"the answer broke off ({type(error).__name__})") from error
 
 
 def within(seconds: float, ask: Callable[[], Answer]) -> Answer:
-    """What `ask` returns or raises, where that takes so long at most; a timeout of each wait does not bound the whole.
+    """Call `ask` with a limit on the whole time, and return or raise what it does.
 
-    Looking up a name has no timeout of its own, and a server may send a byte now and then for ever.
+    A socket's timeout bounds each wait, not the whole: looking up a name has no timeout of its own, and a server may
+    send a byte now and then for ever.
 
     Raises:
-        TimeoutError: It took longer. It goes on in a thread that keeps no process alive.
+        TimeoutError: The call took longer. It goes on in a thread that keeps no process alive.
     """
     answer: list[Answer] = []
     failure: list[BaseException] = []
@@ -112,7 +112,7 @@ def within(seconds: float, ask: Callable[[], Answer]) -> Answer:
 
 
 def seconds_of(retry_after: str) -> float:
-    """Return what a header Retry-After asks to wait, in seconds or until a date; 0 where it cannot be read.
+    """Return the wait in seconds that a header Retry-After (a number or a date) asks for; 0 where it cannot be read.
 
     >>> seconds_of("7"), seconds_of("Thu, 01 Jan 1970 00:00:00 GMT"), seconds_of("soon")
     (7.0, 0.0, 0.0)
