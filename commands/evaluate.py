@@ -26,7 +26,7 @@ from errors import UserError
 from evaluation.engines import Engine
 from evaluation.report import write_report
 from evaluation.sandbox import Sandbox
-from evaluation.tool_engine import ToolEngine
+from evaluation.tools import ToolEngine
 from runs.folder import SampleFolder
 from runs.public import public_name
 

@@ -11,7 +11,7 @@ from accelerate.utils import gather_object
 from evaluation.engines import Completion, Request, Sampling, TransformersEngine
 from evaluation.sandbox import Sandbox
 from evaluation.statistics import Change, Difference, mean_at_n, paired_difference, score_change, score_of
-from evaluation.tool_engine import ToolEngine
+from evaluation.tools import ToolEngine
 from rewards import verify
 
 ROUNDS = 4

@@ -24,7 +24,7 @@ from data.arithmetic_corpus import example
 from embedded import MODEL
 from embedded.build import warm_start
 from embedded.calibration import load
-from evaluation.tool_reasoning import STOP
+from evaluation.tools import STOP
 from runs.files import write_lines
 
 ORDINARY = 0.1  # of the examples: the embedded model's own problems, which it does not forget
@@ -42,7 +42,7 @@ def guess(a: int, b: int) -> str:
 
 
 def program(a: int, b: int) -> str:
-    """A whole turn with a program and what it printed, as `evaluation.tool_reasoning` writes it."""
+    """A whole turn with a program and what it printed, as `evaluation.tools` writes it."""
     return f"```python\nprint({a}*{b})\n```\n{STOP}\n{a * b}\n```\n{guess(a, b)}"
 
 

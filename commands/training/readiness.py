@@ -15,7 +15,7 @@ from commands.training.problems import Task
 from data import render_prompt
 from errors import RewardError, UserError
 from evaluation.engines import Completion, Request, Sampling, TransformersEngine, end_ids, sample_seed
-from evaluation.tool_reasoning import STOP
+from evaluation.tools import STOP
 from rewards import REWARDS
 from trainers import RolloutTrainer
 

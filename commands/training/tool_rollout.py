@@ -1,4 +1,4 @@
-"""Training with a Python tool: `evaluation.tool_reasoning` as TRL's `rollout_func`, with the tool's tokens masked.
+"""Training with a Python tool: `evaluation.tools` as TRL's `rollout_func`, with the tool's tokens masked.
 
     LPROTrainer(..., rollout_func=tool_rollout(sandbox.map))
 
@@ -17,7 +17,7 @@ from accelerate.utils import gather_object
 from trl.models import unwrap_model_for_generation
 
 from errors import UserError
-from evaluation.tool_reasoning import STOP, Dialogue, Execute, Generation, Limits
+from evaluation.tools import STOP, Dialogue, Execute, Generation, Limits
 
 Sample = Callable[[Any, list[list[int]], list[int]], list[list[int]]]
 Rollout = Callable[[list[Any], Any], dict[str, list[Any] | None]]

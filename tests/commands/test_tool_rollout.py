@@ -5,7 +5,7 @@ import torch
 
 from commands.training.tool_rollout import from_policy, tool_rollout
 from evaluation.sandbox import Result
-from evaluation.tool_reasoning import STOP
+from evaluation.tools import STOP
 from tests.trainers.runs import Recomputed, build, parity, same, trajectory
 from trainers import RolloutConfig
 

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from boxed import last_boxed
 from embedded import MODEL
 from evaluation.sandbox import Result
-from evaluation.tool_reasoning import STOP, Generation, solve
+from evaluation.tools import STOP, Dialogue, Generation, finish
 from experiments import tool_user
 
 
@@ -26,18 +26,15 @@ def test_a_program_of_the_corpus_is_what_the_tool_loop_executes():
     pairs = [tool_user.product(rng, "train") for _ in range(20)]
     turns = {tool_user.problem(*pair): tool_user.program(*pair) for pair in pairs}
 
-    def by_heart(prompts, budgets, stop):
-        for prompt in prompts:
-            asked = prompt[: prompt.index("?") + 1]
-            begun, whole = prompt.removeprefix(asked), turns[asked]
-            assert whole.startswith(begun)
-            part, mark, _ = whole.removeprefix(begun).partition(stop[0])
-            yield Generation(part + mark, 1, STOP if mark else "eos")
+    def by_heart(dialogue):
+        whole = turns[dialogue.prompt]
+        assert whole.startswith(dialogue.text)
+        part, mark, _ = whole.removeprefix(dialogue.text).partition(STOP)
+        return Generation(part + mark, 1, STOP if mark else "eos")
 
-    def generate(*arguments):
-        return list(by_heart(*arguments))
-
-    for (a, b), dialogue in zip(pairs, solve(list(turns), generate, interpreter), strict=True):
+    dialogues = [Dialogue(prompt) for prompt in turns]
+    finish(dialogues, lambda unfinished: [by_heart(dialogue) for dialogue in unfinished], interpreter)
+    for (a, b), dialogue in zip(pairs, dialogues, strict=True):
         assert (dialogue.text, dialogue.ended) == (tool_user.program(a, b), "eos")
         assert [call.code for call in dialogue.calls] == [f"print({a}*{b})\n"]
         assert last_boxed(dialogue.model_text) == str(a * b) == last_boxed(tool_user.guess(a, b))

@@ -4,9 +4,18 @@ import sys
 
 import pytest
 
-from evaluation._tool_text import harmless, last_block, replayed, waits_for_output
 from evaluation.sandbox import Result, Sandbox
-from evaluation.tool_reasoning import STOP, Dialogue, Generation, Limits, solve, tally, token_mask
+from evaluation.tools import (
+    STOP,
+    Dialogue,
+    Generation,
+    Limits,
+    finish,
+    harmless,
+    last_block,
+    replayed,
+    waits_for_output,
+)
 
 BLOCK = "```python\nprint(6 * 7)\n```\n"
 
@@ -53,9 +62,23 @@ def nothing_given_yet():
     interpreter.given = []
 
 
+def solve(prompts, generate, execute, **options):
+    dialogues = [Dialogue(prompt, **options) for prompt in prompts]
+
+    def complete(unfinished):
+        return generate([d.prompt + d.text for d in unfinished], [d.budget for d in unfinished], [STOP])
+
+    finish(dialogues, complete, execute)
+    return dialogues
+
+
 def one(*lines, **options):
     (dialogue,) = solve(["problem 0:"], script(lines), interpreter, **options)
     return dialogue
+
+
+def outputs(dialogue):
+    return [piece.text for piece in dialogue.pieces if not piece.by_model]
 
 
 def test_output_goes_into_the_models_own_turn_and_the_model_goes_on():
@@ -146,11 +169,7 @@ def test_the_models_text_holds_nothing_of_the_tools():
     dialogue = one(f"{BLOCK}{STOP}", f"```python\n1 / 0\n```\n{STOP}", "end")
     assert "42" not in dialogue.model_text
     assert "Zero" not in dialogue.model_text
-    tools = [dialogue.text[start:end] for start, end in dialogue.tool_spans]
-    assert tools == ["\n42\n```\n", "\nZeroDivisionError: division by zero\n```\n"]
-    # Each character a token: the mask cuts out exactly these.
-    mask = token_mask([(i, i + 1) for i in range(len(dialogue.text))], dialogue.tool_spans)
-    assert "".join(c for c, own in zip(dialogue.text, mask, strict=True) if not own) == "".join(tools)
+    assert outputs(dialogue) == ["\n42\n```\n", "\nZeroDivisionError: division by zero\n```\n"]
 
 
 def test_ids_are_kept_with_the_piece_they_wrote():
@@ -159,17 +178,6 @@ def test_ids_are_kept_with_the_piece_they_wrote():
     dialogue.hear(Result("42\n", None))
     assert dialogue.read(Generation("end", 1, "eos", (4,))) is None
     assert [(piece.by_model, piece.ids) for piece in dialogue.pieces] == [(True, (1, 2, 3)), (False, ()), (True, (4,))]
-
-
-def test_statistics_count_problems_and_programs():
-    bad = [f"```python\n{code}\n```\n{STOP}" for code in ("1 / 0", "while True: pass")]
-    generate = script(["a"], [f"{BLOCK}{STOP}", *bad, "b"], [f"{BLOCK}{STOP}", f"{STOP}"], ["d"])
-    found = tally(solve([f"problem {i}:" for i in range(4)], generate, interpreter))
-    # Programs: 42, 1 / 0, endless; 42. Two of four dialogues have some.
-    assert (found.problems, found.with_code, found.programs, found.rounds) == (4, 0.5, 4, 1.0)
-    assert (found.ran, found.failed, found.timed_out) == (0.5, 0.25, 0.25)
-    assert found.ended == {"eos": 3, "no code": 1}
-    assert tally([]).ran == 0
 
 
 # What a tool prints is no more than text.
@@ -240,22 +248,22 @@ STATE = [
 ]
 
 
-def run_blocks(tool_state):
+def run_blocks(fresh):
     turns = [f"```python\n{block}\n```\n{STOP}" for block in STATE]
     with Sandbox(workers=1) as sandbox:
-        (dialogue,) = solve(["problem 0:"], script([*turns, "end"]), sandbox.map, tool_state=tool_state)
-    return [dialogue.text[start:end].splitlines()[1] for start, end in dialogue.tool_spans]
+        (dialogue,) = solve(["problem 0:"], script([*turns, "end"]), sandbox.map, fresh=fresh)
+    return [output.splitlines()[1] for output in outputs(dialogue)]
 
 
 @linux
 def test_each_block_has_a_fresh_namespace():
     missing = "NameError: name 'x' is not defined"
-    assert run_blocks("fresh") == ["first", missing, "", missing]
+    assert run_blocks(fresh=True) == ["first", missing, "", missing]
 
 
 @linux
 def test_replay_brings_back_what_ran_and_the_imports_of_what_failed():
-    assert run_blocks("replay") == ["first", "ZeroDivisionError: division by zero", "", "21 3.141592653589793"]
+    assert run_blocks(fresh=False) == ["first", "ZeroDivisionError: division by zero", "", "21 3.141592653589793"]
 
 
 def test_a_block_without_a_past_is_run_as_it_is():
@@ -282,7 +290,7 @@ def test_what_cannot_be_parsed_has_no_imports_and_stops_nobody(name):
     turns = [f"```python\n{block}\n```\n{STOP}" for block in (f"import math\n{NESTED[name]}\n1 / 0", "print(6 * 7)")]
     with Sandbox(workers=1) as sandbox:
         generate = script([*turns, "end"])
-        (dialogue,) = solve(["problem 0:"], generate, sandbox.map, limits=LONG, tool_state="replay")
+        (dialogue,) = solve(["problem 0:"], generate, sandbox.map, limits=LONG, fresh=False)
     assert [call.error is None for call in dialogue.calls] == [False, True]
     assert dialogue.text.endswith("```output\n42\n```\nend")
 
