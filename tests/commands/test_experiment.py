@@ -89,7 +89,7 @@ def test_a_start_is_shared_by_the_arms_of_a_seed():
 def test_where_python_cannot_be_walled_in_nothing_is_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(experiment, "_run", lambda *_: pytest.fail("it has begun"))
-    monkeypatch.setattr("evaluation._sandbox.ladder.rungs", lambda unsafe: ())
+    monkeypatch.setattr("evaluation.sandbox.isolation.isolation_levels", lambda unsafe: ())
     with pytest.raises(UserError, match="walled"):
         experiment.main(["tools"])
 

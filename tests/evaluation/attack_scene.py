@@ -18,10 +18,10 @@ import time
 from pathlib import Path
 from unittest import mock
 
-from evaluation._sandbox import libc
-from evaluation._sandbox.client import ENVIRONMENT
-from evaluation._sandbox.ladder import Rung, rungs
 from evaluation.sandbox import Sandbox
+from evaluation.sandbox.client import ENVIRONMENT
+from evaluation.sandbox.isolation import IsolationLevel, isolation_levels
+from evaluation.sandbox.walls import loaded_libraries
 from tests.evaluation.attacks import ATTACKS
 
 TOKEN = "hf_planted_secret"
@@ -61,7 +61,7 @@ class Scene:
 
     def _put_a_library_into(self, folder):
         """One of the C library that every server loads from here, from now on."""
-        name = next(name for name in libc.libraries() if Path(name).name.startswith("libm.so"))
+        name = next(name for name in loaded_libraries() if Path(name).name.startswith("libm.so"))
         shutil.copy(name, folder)
         self._stack.enter_context(mock.patch.dict(ENVIRONMENT, LD_LIBRARY_PATH=str(folder)))
 
@@ -166,9 +166,9 @@ def left_over(sandbox):
 
 def sandbox_without(*layers):
     """A sandbox with the best walls but some."""
-    best = next(rungs(unsafe=False))
+    best = next(isolation_levels(unsafe=False))
     sandbox = Sandbox(workers=1)
-    sandbox.rung = Rung(best.layers - set(layers))
+    sandbox.isolation = IsolationLevel(best.layers - set(layers))
     return sandbox
 
 

@@ -16,17 +16,17 @@ import pytest
 
 import shortage
 from errors import UserError
-from evaluation._sandbox import client, ladder, landlock, walls
-from evaluation._sandbox.client import ServerError
-from evaluation._sandbox.ladder import Rung, rungs, self_test
-from evaluation._sandbox.walls import CAPABILITIES, LANDLOCK, LIMITS, NAMESPACES, SECCOMP
-from evaluation.sandbox import Sandbox, run_python
+from evaluation.sandbox import Sandbox, client, isolation, walls
+from evaluation.sandbox.client import ServerError
+from evaluation.sandbox.isolation import IsolationLevel, isolation_levels, self_test
+from evaluation.sandbox.walls import CAPABILITIES, LANDLOCK, LIMITS, NAMESPACES, SECCOMP
 from tests.evaluation.attack_scene import Scene, descendants, sandbox_without
 
 ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.skipif(
-    sys.platform != "linux" or not landlock.version(), reason="needs Linux with Landlock; elsewhere code is refused"
+    sys.platform != "linux" or not walls.landlock_version(),
+    reason="needs Linux with Landlock; elsewhere code is refused",
 )
 
 
@@ -254,20 +254,20 @@ def test_each_wall_stops_what_passes_without_it(layer, attack, others):
 
 @pytest.mark.parametrize(("missing", "found"), [(LANDLOCK, "read_a_file"), (SECCOMP, "namespaces")])
 def test_the_self_test_misses_no_missing_wall(missing, found):
-    best = next(rungs(unsafe=False))
-    for rung, holds in ((best, True), (Rung(best.layers - {missing}), False)):
-        server, passed = self_test(rung)
+    best = next(isolation_levels(unsafe=False))
+    for level, holds in ((best, True), (IsolationLevel(best.layers - {missing}), False)):
+        server, passed = self_test(level)
         server.kill()
         assert (found not in passed) == holds
 
 
 def test_the_self_test_finds_a_folder_open_because_a_library_lies_in_it(monkeypatch):
     patch = (
-        "import os; from evaluation._sandbox import libc, walls; readable = walls.readable; "
-        "walls.readable = lambda: [*readable(), *map(os.path.dirname, libc.libraries())]; import importlib;"
+        "import os; from evaluation.sandbox import walls; readable = walls.readable; "
+        "walls.readable = lambda: [*readable(), *map(os.path.dirname, walls.loaded_libraries())]; import importlib;"
     )
     monkeypatch.setattr(client, "BOOT", client.BOOT.replace("import importlib;", patch))
-    server, passed = self_test(next(rungs(unsafe=False)))
+    server, passed = self_test(next(isolation_levels(unsafe=False)))
     server.kill()
     assert passed == ["read_a_file", "list_a_folder"]
 
@@ -282,9 +282,10 @@ def test_of_a_package_that_lies_elsewhere_nothing_but_the_package_is_readable(tm
     assert str(tmp_path) not in found
 
 
-def test_code_is_refused_where_no_rung_holds(monkeypatch):
-    bare = Rung(frozenset({LIMITS}))
-    monkeypatch.setattr(ladder, "rungs", lambda unsafe: [bare, Rung(bare.layers, unsafe=True)][: 1 + unsafe])
+def test_code_is_refused_where_no_level_holds(monkeypatch):
+    bare = IsolationLevel(frozenset({LIMITS}))
+    levels = [bare, IsolationLevel(bare.layers, unsafe=True)]
+    monkeypatch.setattr(isolation, "isolation_levels", lambda unsafe: levels[: 1 + unsafe])
     with pytest.raises(UserError, match=r"not refused in the self-test: read_a_file.*allow_unsafe_code=True"):
         Sandbox().run("print(1)")
     with Sandbox(allow_unsafe_code=True) as sandbox:
@@ -302,16 +303,16 @@ def test_another_system_is_refused_in_one_paragraph(monkeypatch):
 def test_a_server_that_does_not_start_says_why(monkeypatch):
     monkeypatch.setattr(client, "BOOT", "raise OSError('no sympy, say')")
     with pytest.raises(ServerError, match=r"^OSError: no sympy, say$"):
-        Rung(frozenset({LIMITS})).start()
+        IsolationLevel(frozenset({LIMITS})).start()
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(ServerError, match="/nowhere/python cannot be started"):
-        Rung(frozenset({LIMITS})).start()
+        IsolationLevel(frozenset({LIMITS})).start()
 
 
 def test_bubblewrap_stands_in_for_landlock(monkeypatch):
     if not shutil.which("bwrap"):
         pytest.skip("needs bubblewrap")
-    monkeypatch.setattr(landlock, "version", lambda: 0)
+    monkeypatch.setattr(walls, "landlock_version", lambda: 0)
     with Sandbox(workers=1) as sandbox:
         assert "behind bubblewrap" in sandbox.describe()
         assert sandbox.run("import sympy, ssl; print(sympy.solve('x - 2'))").stdout == "[2]\n"
@@ -320,7 +321,7 @@ def test_bubblewrap_stands_in_for_landlock(monkeypatch):
 def test_bubblewrap_holds_no_folder_because_a_library_lies_in_it(monkeypatch):
     if not shutil.which("bwrap"):
         pytest.skip("needs bubblewrap")
-    monkeypatch.setattr(landlock, "version", lambda: 0)
+    monkeypatch.setattr(walls, "landlock_version", lambda: 0)
     with Scene() as scene, Sandbox(workers=1) as sandbox:
         (library,) = set(os.listdir(scene.project)) - {".env"}
         ctypes.CDLL(str(scene.project / library))  # the evaluator's own libraries are no business of the jail either
@@ -403,7 +404,3 @@ def test_after_a_ctrl_c_the_sandbox_works_on():
     os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it
     assert process.communicate(timeout=300) == ("5\n\n", "")
     assert gone(pids)
-
-
-def test_the_convenient_call_works():
-    assert run_python("print(6 * 7)").stdout == "42\n"

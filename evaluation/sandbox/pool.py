@@ -1,16 +1,4 @@
-r"""Model-written Python, run where it can read no secret, change nothing, reach nobody and outlive nothing.
-
-    from evaluation.sandbox import run_python
-    run_python("print(1 + 1)").stdout        # '2\n'
-
-A fork server (`evaluation._sandbox`) has numpy, sympy and mpmath ready; every snippet gets a fresh copy of it, behind
-Landlock, a seccomp allow-list, namespaces where the system allows them, and limits. What is active is found by a
-self-test when the first snippet is run, and `Sandbox.describe` says it. Nothing runs unprotected unless asked for.
-
-A snippet can still see whether a path exists and how large a file is (Landlock does not hide that), read installed
-packages, and measure time; against a hole in the kernel there is only what namespaces and the short list of allowed
-system calls leave out.
-"""
+"""The sandbox as the evaluator sees it: some fork servers that run snippets."""
 
 import atexit
 import logging
@@ -23,12 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import TracebackType
 
-from evaluation._sandbox.client import Server, ServerError
-from evaluation._sandbox.ladder import Rung, choose
-from evaluation._sandbox.result import Result, result_of
+from evaluation.sandbox.client import Result, Server, ServerError
+from evaluation.sandbox.isolation import IsolationLevel, choose_level
 from shortage import patiently
-
-__all__ = ["Result", "Sandbox", "run_python"]
 
 LONGEST_CODE = 1 << 20
 
@@ -58,7 +43,7 @@ class Sandbox:
     ):
         self.workers = workers or min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
         self.memory, self.max_output, self.allow_unsafe_code = memory, max_output, allow_unsafe_code
-        self.rung: Rung | None = None
+        self.isolation: IsolationLevel | None = None
         self._reset()
         _sandboxes.add(self)
 
@@ -76,19 +61,20 @@ class Sandbox:
             UserError: None works, and `allow_unsafe_code` is not set; or the machine gives no processes.
         """
         with self._lock:
-            if self.rung is None:
-                self.rung, server = patiently(lambda: choose(unsafe=self.allow_unsafe_code))
+            if self.isolation is None:
+                self.isolation, server = patiently(lambda: choose_level(unsafe=self.allow_unsafe_code))
                 self._servers.add(server)
                 self._places.get()
                 self._places.put(server)
-                _log.log(logging.WARNING if self.rung.unsafe else logging.INFO, "%s", self.rung.describe())
+                level = logging.WARNING if self.isolation.unsafe else logging.INFO
+                _log.log(level, "%s", self.isolation.describe())
         return self
 
     def describe(self) -> str:
         """Say in one line what protection is active."""
         self.start()
-        assert self.rung is not None
-        return self.rung.describe()
+        assert self.isolation is not None
+        return self.isolation.describe()
 
     def run(self, code: str, *, timeout: float = 10.0) -> Result:
         """Run a snippet in a fresh process.
@@ -113,7 +99,7 @@ class Sandbox:
             if server is None or server.ended():
                 server = self._another(server)
             run = partial(server.run, source, timeout=timeout, memory=self.memory, max_output=self.max_output)
-            ending = patiently(run)
+            result = patiently(run)
             kept = server
         except ServerError as error:
             return Result("", f"the sandbox broke: {error}")
@@ -121,13 +107,13 @@ class Sandbox:
             if kept is None and server is not None:
                 self._discard(server)
             places.put(kept)
-        return result_of(ending, timeout=timeout, max_output=self.max_output)
+        return result
 
     def _another(self, dead: Server | None) -> Server:
         if dead is not None:
             self._discard(dead)
-        assert self.rung is not None
-        server = patiently(self.rung.start)
+        assert self.isolation is not None
+        server = patiently(self.isolation.start)
         self._servers.add(server)
         return server
 
@@ -145,14 +131,14 @@ class Sandbox:
         """End all processes. The next call starts new ones."""
         for server in list(self._servers):
             self._discard(server)
-        self.rung = None
+        self.isolation = None
         self._reset()
 
     def forget(self) -> None:
-        """In a forked child: the servers are the parent's, and a lock may be held by a thread that is not here."""
+        """Forget the servers in a forked child: they are the parent's, and a lock may be held by a missing thread."""
         for server in self._servers:
             server.forget()
-        self.rung = None
+        self.isolation = None
         self._reset()
 
     def __enter__(self) -> "Sandbox":
@@ -164,25 +150,7 @@ class Sandbox:
         self.close()
 
 
-_default: Sandbox | None = None
 _sandboxes: "weakref.WeakSet[Sandbox]" = weakref.WeakSet()
-_making = threading.Lock()
-
-
-def run_python(code: str, *, timeout: float = 10.0) -> Result:
-    """Run a snippet in a sandbox that lives as long as the interpreter.
-
-    Args:
-        code: Python source; only what it prints is seen.
-        timeout: Seconds, wall clock.
-
-    Raises:
-        UserError: Code cannot be walled in here; a `Sandbox` can be told to run it all the same.
-    """
-    global _default
-    with _making:
-        _default = _default or Sandbox()
-    return _default.run(code, timeout=timeout)
 
 
 def _close_all() -> None:
@@ -191,8 +159,6 @@ def _close_all() -> None:
 
 
 def _forget_all() -> None:
-    global _making
-    _making = threading.Lock()
     for sandbox in list(_sandboxes):
         sandbox.forget()
 
