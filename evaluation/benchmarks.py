@@ -366,7 +366,7 @@ def load_benchmark(
 
     Args:
         name: A key of `BENCHMARKS`, or a file, folder or Hub id of your own, as `data.load_problems` takes it; columns
-            are found by name there, and a column `choices` makes it one of letters.
+            are found by name there, and a column `choices` makes the answers letters.
         folder: Folder with the files of the benchmarks, `<file>.jsonl`; without it they come from the Hub. A file of
             your own in it goes by its name, without `.jsonl`.
         limit: Number of first rows to take, for a smoke test; the result is stamped as one.
@@ -454,7 +454,10 @@ def _graded(dataset: datasets.Dataset, kind: Kind, *, indices: bool) -> tuple[da
     written = [_letters(gold) if kind == "choice" and indices else gold for gold in dataset["answer"]]
     golds = [normalise_gold(gold, kind) for gold in written]
     bad, limits = ungradable(ids, golds, kind, options)
-    places = _places(ids, bad)
+    if len(set(ids)) < len(ids):
+        raise DataError("every row of a benchmark needs an id of its own; number them, or leave the column out")
+    left_out = {row.id for row in bad}
+    places = [place for place, identity in enumerate(ids) if identity not in left_out]
     columns: dict[str, Sequence[Any]] = {"id": ids, "problem": dataset["problem"], "answer": golds, "choices": options}
     kept = {name: [values[place] for place in places] for name, values in columns.items()}
     features = {name: datasets.Value("string") for name in ("id", "problem", "answer")}
@@ -464,13 +467,6 @@ def _graded(dataset: datasets.Dataset, kind: Kind, *, indices: bool) -> tuple[da
     if points:
         rows = datasets.concatenate_datasets([rows, dataset.select(places).select_columns(points)], axis=1)
     return rows, bad, limits
-
-
-def _places(ids: Sequence[str], bad: Sequence[Ungradable]) -> list[int]:
-    if len(set(ids)) < len(ids):
-        raise DataError("every row of a benchmark needs an id of its own; number them, or leave the column out")
-    gone = {row.id for row in bad}
-    return [place for place, identity in enumerate(ids) if identity not in gone]
 
 
 def _letters(gold: str) -> str:

@@ -55,25 +55,27 @@ def details(results: Sequence[Result]) -> str:
 
 def notes(results: Sequence[Result]) -> list[str]:
     """Say in sentences what a reader of the figures must know."""
-    said = ["In brackets stands the 95 % interval, clustered by problem. Claims are the cards' own, without errors."]
+    sentences = [
+        "In brackets stands the 95 % interval, clustered by problem. Claims are the cards' own, without errors."
+    ]
     for result in results:
         name = title(result)
         if result["smoke"]:
-            said.append(f"{name} is a smoke test on {result['problems']} problems, not a result.")
+            sentences.append(f"{name} is a smoke test on {result['problems']} problems, not a result.")
         if result["ungradable"]:
-            said.append(f"{name}: {result['ungradable']} golds cannot be graded; their problems are left out.")
+            sentences.append(f"{name}: {result['ungradable']} golds cannot be graded; their problems are left out.")
         if result["timeouts"]:
-            said.append(f"{name}: {result['timeouts']} answers took the verifier too long and count as wrong.")
+            sentences.append(f"{name}: {result['timeouts']} answers took the verifier too long and count as wrong.")
         if result.get("clean_score") is not None:
-            said.append(
+            sentences.append(
                 f"{name}: on the {result.get('clean_problems', '?')} problems unlike any that was trained on, "
                 f"{percent(result['clean_score'])} %."
             )
         for source, claim in result.get("claims", {}).items():
             low, high = limits(result)
             if not 100 * low <= claim <= 100 * high and not result["smoke"]:
-                said.append(f"{name}: {claim} of {source} lies outside the measured interval.")
-    return said
+                sentences.append(f"{name}: {claim} of {source} lies outside the measured interval.")
+    return sentences
 
 
 def write_report(
@@ -101,8 +103,8 @@ def write_report(
         raise ValueError("a report needs at least one result; found none")
     folder.mkdir(parents=True, exist_ok=True)
     paths = {suffix: folder / f"report.{suffix}" for suffix in ("md", "json", "png")}
-    said = "\n".join(f"* {text(note)}" for note in notes(results))
-    parts = [f"# {text(model)}", table(results, model=model), details(results), said, "![scores](report.png)"]
+    remarks = "\n".join(f"* {text(note)}" for note in notes(results))
+    parts = [f"# {text(model)}", table(results, model=model), details(results), remarks, "![scores](report.png)"]
     if protocol is not None:
         parts += ["## Protocol", block(_json(protocol), "json")]
     paths["md"].write_text("\n\n".join(parts) + "\n", encoding="utf-8")

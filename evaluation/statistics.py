@@ -248,8 +248,8 @@ def in_points(share: float) -> str:
 def in_words(change: Change, problems: int) -> str:
     """Say whether a change of a score is more than noise.
 
-    >>> told = in_words(Change(0.021, 0.013, -0.004, 0.046, 0.11, 23, 12), 500)
-    >>> print(told)  # doctest: +NORMALIZE_WHITESPACE
+    >>> text = in_words(Change(0.021, 0.013, -0.004, 0.046, 0.11, 23, 12), 500)
+    >>> print(text)  # doctest: +NORMALIZE_WHITESPACE
     After is 2.1 points above before, 95 % interval [-0.4, +4.6] over 500 problems (23 better, 12 worse; p = 0.11): it
     could be noise.
     """

@@ -11,10 +11,11 @@ snippet is run, and `Sandbox.describe` says it. Nothing runs unprotected unless 
     pool       the evaluator's side: `Sandbox`, some fork servers that run snippets
     client     one fork server: starts it, sends a snippet, reads what it prints, orders it killed
     isolation  which sets of walls there are, and the self-test that chooses one
-    server     the processes behind: launcher, fork server, a child per snippet
+    launcher   a small process that puts the fork server into namespaces or a jail, and ends it with the evaluator
+    server     the fork server, and the child in which a snippet runs
     walls      Landlock, seccomp and the other walls that a child puts up around itself
 
-`server` and `walls` run in the fork server and import only the standard library and each other.
+`launcher`, `server` and `walls` run behind the control socket and import only the standard library and each other.
 
 A snippet can still see whether a path exists and how large a file is (Landlock does not hide that), read installed
 packages, and measure time; against a hole in the kernel there is only what namespaces and the short list of allowed

@@ -27,7 +27,7 @@ ERROR_BYTES = 1 << 14
 ROOT = Path(__file__).resolve().parents[2]
 BOOT = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); "
-    "import importlib; getattr(importlib.import_module('evaluation.sandbox.server'), sys.argv.pop(1))(sys.argv[1:])"
+    "import importlib; importlib.import_module('evaluation.sandbox.' + sys.argv.pop(1)).main(sys.argv[1:])"
 )
 ENVIRONMENT = {
     **{name: os.environ[name] for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ},
@@ -118,11 +118,11 @@ class Server:
         fd = theirs.fileno()
         python = [sys.executable, "-s", "-P", "-c", BOOT, str(ROOT)]
         names = json.dumps(sorted(layers))
-        jailed = [jail, *python, "serve_in_jail", str(fd), names, library] if jail else None
+        jailed = [jail, *python, "server", str(fd), names, library] if jail else None
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as this)
         try:
             self.process = subprocess.Popen(
-                [*python, "launch", str(fd), str(os.getpid()), names, library, json.dumps(jailed)],
+                [*python, "launcher", str(fd), str(os.getpid()), names, library, json.dumps(jailed)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._log,
@@ -215,7 +215,7 @@ class Server:
                 deadline = time.monotonic() + LAST_SECONDS
                 self.control.sendall(ORDER.pack(b"k", 0.0, 0))
             elif reason and time.monotonic() > deadline:
-                raise ServerError("it did not end a snippet that it was told to kill")
+                raise ServerError("it did not end a snippet that it was ordered to kill")
 
     def ended(self) -> bool:
         """Whether the launcher has ended, and with it all the rest."""

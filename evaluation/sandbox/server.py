@@ -1,9 +1,4 @@
-"""The processes behind a sandbox: a launcher, the fork server behind it, and a child per snippet.
-
-The launcher is a small fresh process between the evaluator and its server. It enters namespaces of its own, starts the
-server there, or in a bubblewrap jail, and ends it with the evaluator:
-
-    python -s -P -c BOOT ROOT launch CONTROL PARENT LAYERS LIBRARY COMMAND
+"""The fork server behind a sandbox, and the child in which a snippet runs.
 
 The server imports once, then forks a child per snippet, waits for its end and kills what is left of it. It never runs
 or even reads a snippet, and knows nothing that a snippet may not know: the source, and the pipes for what it prints,
@@ -37,7 +32,6 @@ import traceback
 from collections.abc import Iterable
 
 from evaluation.sandbox.walls import (
-    NAMESPACES,
     OUT_OF_THE_WAY,
     PR_SET_CHILD_SUBREAPER,
     PR_SET_DUMPABLE,
@@ -46,125 +40,12 @@ from evaluation.sandbox.walls import (
     gather_pages,
     library_folders,
     prctl,
-    readable,
-    unshare,
 )
 
 ORDER = struct.Struct("!cdQ")
 REPLY = struct.Struct("!i")
 """The status as waitpid gives it, or -errno where no process could be made."""
 READY = b"!"
-
-# The launcher --------------------------------------------------------------------------------------------------------
-
-_NEWNS, _NEWUTS, _NEWIPC, _NEWUSER, _NEWPID, _NEWNET = (
-    0x20000,
-    0x4000000,
-    0x8000000,
-    0x10000000,
-    0x20000000,
-    0x40000000,
-)
-_ALL = _NEWNS | _NEWUTS | _NEWIPC | _NEWPID | _NEWNET
-_KILLED_FIRST = 1000
-
-
-def launch(arguments: list[str]) -> None:
-    """Start the server and stay until it or the evaluator has ended.
-
-    It watches both: the evaluator by a descriptor for its process, because a socket stays open in any copy that a fork
-    of the evaluator holds, and a death signal would already come when the evaluator's thread ends that began this.
-
-    Args:
-        arguments: The control socket's descriptor, the evaluator's pid, names of the walls as JSON, a library for the
-            server to load, and a command (JSON) that starts the server in a jail, null for a fork.
-    """
-    control, evaluator, library = int(arguments[0]), int(arguments[1]), arguments[3]
-    layers, command = json.loads(arguments[2]), json.loads(arguments[4])
-    if not hasattr(os, "pidfd_open"):  # not Linux: the end of the control socket must do
-        serve(control, layers, library)
-        return
-    watched = os.pidfd_open(evaluator)
-    if os.getppid() != evaluator:
-        return
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
-        score.write(str(_KILLED_FIRST))  # rather than the evaluator
-    if NAMESPACES in layers and not command:
-        enter_namespaces()
-    server = os.fork()
-    if server == 0:
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if command:
-            _enter_jail(command, library)
-        os.close(watched)
-        try:
-            serve(control, layers, library)
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(1)
-    os.close(control)
-    ends = select.poll()
-    for fd in (watched, os.pidfd_open(server)):
-        ends.register(fd, select.POLLIN)
-    ends.poll()
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(server, signal.SIGKILL)
-    os.waitpid(server, 0)
-
-
-def _enter_jail(command: list[str], library: str) -> None:
-    """Become a jail that holds the libraries which the server loads; loading them here, too, finds out which."""
-    load(library)
-    os.execv(command[0], [command[0], *jail_options(), *command[1:]])
-
-
-def enter_namespaces() -> None:
-    """Leave the machine's network, processes, shared memory and users behind; children are in the new namespaces.
-
-    Raises:
-        OSError: The kernel, or the container that this runs in, does not allow it.
-    """
-    user, group = os.geteuid(), os.getegid()
-    try:
-        unshare(_NEWUSER | _ALL)
-    except OSError:
-        unshare(_ALL)  # for root where user namespaces are switched off
-        return
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
-        with open(f"/proc/self/{name}", "w") as file:
-            file.write(text)
-
-
-# A jail --------------------------------------------------------------------------------------------------------------
-
-# A bubblewrap jail holds the interpreter and its libraries, read-only, and nothing else.
-ALONE = (
-    *("--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL", "--new-session", "--as-pid-1"),
-    "--die-with-parent",
-)
-CODE = os.path.dirname(os.path.realpath(__file__))
-
-
-def jail_options() -> list[str]:
-    """Return the jail's options, for a server that loads the same libraries as this process has loaded."""
-    package = os.path.join(os.path.dirname(CODE), "__init__.py")
-    wanted = {*readable(), CODE, package, os.path.join(sys.prefix, "pyvenv.cfg")}
-    wanted |= {os.path.realpath(path) for path in wanted}
-    binds = [word for path in sorted(wanted) for word in ("--ro-bind-try", path, path)]
-    devices = ["--dev-bind", "/dev/null", "/dev/null"]
-    return [*ALONE, *binds, *_interpreter(), *devices, "--remount-ro", "/", "--chdir", "/"]
-
-
-def _interpreter() -> list[str]:
-    """Return the options for the interpreter and the links that lead to it: it finds its libraries from its place."""
-    links, path = [], sys.executable
-    while os.path.islink(path):
-        links += ["--symlink", os.readlink(path), path]
-        folder, name = os.path.split(os.path.join(os.path.dirname(path), os.readlink(path)))
-        path = os.path.join(os.path.realpath(folder), name)
-    return [*links, "--ro-bind", path, path]
-
 
 # The server ----------------------------------------------------------------------------------------------------------
 
@@ -206,8 +87,8 @@ def load(library: str) -> None:
     sys.path[:] = library_folders() + [path for path in sys.path if path.endswith("lib-dynload")]
 
 
-def serve_in_jail(arguments: list[str]) -> None:
-    """Serve as `launch` has a jail do it: the control socket's descriptor, names of the walls as JSON, a library."""
+def main(arguments: list[str]) -> None:
+    """Serve in a jail: the control socket's descriptor, names of the walls as JSON, and a library to load."""
     serve(int(arguments[0]), json.loads(arguments[1]), arguments[2])
 
 

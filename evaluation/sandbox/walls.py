@@ -98,8 +98,8 @@ def _address_space() -> int:
 def library_folders() -> list[str]:
     """Return the folders of the standard library and of installed packages: all that a snippet can import from."""
     paths = sysconfig.get_paths()
-    found = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    return list(dict.fromkeys(path for path in [*found, *site.getsitepackages()] if os.path.isdir(path)))
+    folders = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    return list(dict.fromkeys(path for path in [*folders, *site.getsitepackages()] if os.path.isdir(path)))
 
 
 def readable() -> list[str]:
