@@ -22,7 +22,7 @@ ROWS = [
 ]
 
 
-def test_a_gold_that_cannot_be_graded_is_told_and_left_out(tmp_path):
+def test_a_gold_that_cannot_be_graded_is_reported_and_left_out(tmp_path):
     mine = load_benchmark(str(write(tmp_path / "mine.jsonl", ROWS)))
     assert mine.dataset["id"][:] == ["a", "c"]
     assert mine.dataset["answer"][:] == ["5; 10", "2"]
@@ -56,7 +56,7 @@ def test_a_column_of_choices_makes_a_letter_the_answer(tmp_path):
     assert [row.reason for row in mine.ungradable] == ["no such option", "no option", "no such option"]
 
 
-def test_the_hub_is_asked_for_the_entrys_source_and_its_indices_become_letters(monkeypatch):
+def test_the_entrys_source_is_loaded_from_the_hub_and_its_indices_become_letters(monkeypatch):
     asked = {}
 
     def load_from_hub(repo, **options):
@@ -73,7 +73,7 @@ def test_the_hub_is_asked_for_the_entrys_source_and_its_indices_become_letters(m
     assert loaded.source == "hails/agieval-gaokao-mathqa@main"
 
 
-def test_what_is_not_there_is_told_with_the_way_out(tmp_path):
+def test_a_missing_benchmark_is_refused_with_the_way_out(tmp_path):
     with pytest.raises(DataError, match=r"has no file math500\.jsonl.*leave the option out"):
         load_benchmark("math500", tmp_path)
     with pytest.raises(DataError, match="Did you mean 'math500'"):

@@ -131,7 +131,7 @@ def test_a_server_gets_tokens_and_seeds_and_its_answers_keep_their_order(server,
     assert sent == {"model": "served", "max_tokens": 9, "temperature": 0.5, "top_p": 0.9, "top_k": -1, "stop": ["x"]}
 
 
-def test_a_server_that_fails_or_is_not_there_or_serves_another_model_is_told_in_a_sentence(server, tiny_tokenizer):
+def test_a_server_that_fails_or_is_missing_or_serves_another_model_is_refused_in_a_sentence(server, tiny_tokenizer):
     with pytest.raises(UserError, match="serves served; found --model other"):
         ServerEngine(server.url, "other", tiny_tokenizer)
     with pytest.raises(UserError, match="must be a running vLLM server"):
@@ -173,7 +173,7 @@ def test_the_offline_engine_gives_vllm_tokens_and_seeds(monkeypatch, tiny_tokeni
         ("0.33.0", r"TRL 1\.16\.0 works with, >=0\.22\.0, <=0\.31\.0; found 0\.33\.0.*--server"),
     ],
 )
-def test_without_a_vllm_that_fits_the_way_out_is_told(found, told, monkeypatch, tiny_tokenizer):
+def test_without_a_fitting_vllm_the_refusal_names_the_way_out(found, told, monkeypatch, tiny_tokenizer):
     monkeypatch.setattr(vllm, "installed", lambda: found)
     with pytest.raises(UserError, match=told):
         VLLMEngine("m", tiny_tokenizer)

@@ -107,7 +107,7 @@ def test_a_long_error_message_is_no_output(sandbox, character):
     assert not result.truncated
 
 
-def test_memory_is_limited_to_what_was_asked():
+def test_memory_is_limited_as_requested():
     with Sandbox(workers=1, memory=100 << 20) as sandbox:
         assert sandbox.run("bytearray(50 << 20)").error is None
         assert sandbox.run("bytearray(150 << 20)").error == "MemoryError"
@@ -195,7 +195,7 @@ def test_a_want_of_processes_at_the_start_says_nothing_about_the_walls(starved, 
         Sandbox(workers=1, allow_unsafe_code=True).start()
 
 
-def test_a_want_of_processes_that_lasts_is_told_and_fails_no_snippet(starved):
+def test_a_lasting_want_of_processes_is_an_error_and_fails_no_snippet(starved):
     starved(3, 10_000)
     with Sandbox(workers=1) as sandbox:
         assert sandbox.run("print(1)").stdout == "1\n"
@@ -204,7 +204,7 @@ def test_a_want_of_processes_that_lasts_is_told_and_fails_no_snippet(starved):
                 sandbox.map(["print(1)"] * 20)
 
 
-def test_a_launcher_that_cannot_be_started_is_waited_for_and_told(starved, monkeypatch):
+def test_a_launcher_that_cannot_be_started_is_waited_for_and_then_an_error(starved, monkeypatch):
     start, refused = subprocess.Popen, iter([errno.EAGAIN, errno.ENOMEM])
 
     def popen(*arguments, **options):

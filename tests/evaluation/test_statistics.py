@@ -327,7 +327,7 @@ def test_four_changed_problems_are_noise_and_six_are_not():
     assert four.high == pytest.approx(limits(4, 500)[1])  # all went one way: of so many of 500 that rise
 
 
-def test_where_nothing_changed_what_may_have_been_missed_is_told():
+def test_where_nothing_changed_the_interval_holds_what_may_have_been_missed():
     found = changed(0, 0, 30)
     assert (found.mean, found.p) == (0.0, 1.0)
     assert (found.low, found.high) == pytest.approx((-0.1157, 0.1157), abs=1e-4)

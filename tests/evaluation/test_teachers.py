@@ -115,7 +115,7 @@ def test_the_server_says_how_long_to_wait(waits):
     assert 3 <= waits[2] <= 5
 
 
-def test_a_long_wait_is_told_once_for_all_that_wait(waits):
+def test_a_long_wait_is_announced_once_for_all_that_wait(waits):
     told, fault = [], Fault(429, f"slow down, {KEY}", (("Retry-After", "120"),))
     with serving(lambda body, first=list("abcd"): fault if first and first.pop() else "fine") as server:
         asked(ChatTeacher(server.url, "m", KEY, concurrency=4, say=told.append), *"abcd")
@@ -157,7 +157,7 @@ def test_replies_before_a_failure_count(waits):
     ],
     ids=["401", "404", "400", "redirect"],
 )
-def test_an_endpoint_that_cannot_be_asked_is_told_at_once(fault, told, waits):
+def test_an_endpoint_that_cannot_answer_is_refused_at_once(fault, told, waits):
     with serving(in_turn(fault)) as server:
         with pytest.raises(UserError, match=told):
             ChatTeacher(server.url, "m", KEY).check(0.5, 7)
@@ -201,7 +201,7 @@ def test_models_that_call_the_limit_by_another_name_are_asked_by_that():
 
 
 @pytest.mark.parametrize("form", [KEY, json.dumps(KEY).replace("/", r"\/"), "x" * 490 + KEY])
-def test_a_key_that_the_server_echoes_is_told_nowhere(form, waits):
+def test_a_key_that_the_server_echoes_appears_nowhere(form, waits):
     with serving(in_turn(Fault(401, f"Incorrect key: {form}"), Fault(400, form), f"You sent {form}")) as server:
         teacher = ChatTeacher(server.url, "m", KEY)
         with pytest.raises(UserError) as caught:
