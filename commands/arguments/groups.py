@@ -24,6 +24,14 @@ _PATTERNS = {
 }
 GROUPS = ("data", "model", "method", "generation", "optimisation", "logging", "hub", "machine")
 
+# What a run shows, keeps and pushes, but not what it computes.
+BESIDE = {
+    "output_dir", "resume", "force", "resume_from_checkpoint", "save_steps", "save_strategy", "save_total_limit",
+    "logging_steps", "sample_steps", "saved_prompts", "report_to", "run_name", "push_to_hub", "hub_model_id",
+    "hub_strategy", "hub_private_repo", "disable_tqdm", "log_completions", "num_completions_to_print",
+    "log_unique_prompts", "watchdog_minutes", "allow_truncated",
+}  # fmt: skip
+
 
 _OURS = {option.name for option in fields(TrainArguments)}
 _TRL = {option.name for option in fields(GRPOConfig)}

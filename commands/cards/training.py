@@ -5,12 +5,12 @@ from typing import Any
 
 from trl import GRPOTrainer
 
+from commands.arguments.groups import BESIDE
 from commands.arguments.settings import TrainArguments
 from commands.cards.parts import folded, repository_link
 from commands.cards.results import measured
 from commands.cards.subject import Subject
 from commands.method_text import difference, equation, headline
-from commands.training.resume import BESIDE
 from pages import block, span, table, text
 from rewards import REWARDS
 from trainers import METHODS

@@ -8,9 +8,9 @@ from typing import Any
 
 import datasets
 
+from commands.example import example_lines
 from commands.prompts import ModelFiles, say_block, worded
 from commands.terminal.console import say
-from commands.training.example import example_lines
 from data import Problems, load_problems, render_prompt
 from errors import UserError, some_of
 from evaluation.sampler import Problem, problem_id

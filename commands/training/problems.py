@@ -10,11 +10,11 @@ import datasets
 
 from commands.arguments.batch import BatchPlan, check_batch
 from commands.arguments.settings import Settings
+from commands.example import example_lines
 from commands.filtering.card import filtered_from
 from commands.hub import hub_id
 from commands.prompts import ModelFiles, say_block, worded
 from commands.terminal.console import say
-from commands.training.example import example_lines
 from commands.training.vllm_server import vllm_window
 from data import DATASETS, HUB_IDS, Problems, load_problems
 from errors import UserError, some_of

@@ -9,6 +9,7 @@ from peft.utils import CONFIG_NAME as ADAPTER_CONFIG_NAME
 from transformers.utils import CONFIG_NAME, cached_file
 from transformers.utils.hub import extract_commit_hash
 
+from commands.arguments.groups import BESIDE
 from commands.arguments.print_config import config_yaml
 from commands.arguments.settings import Settings
 from commands.terminal.console import say
@@ -18,14 +19,6 @@ from runs.checkpoints import newest_whole, read_mark
 from runs.files import digest
 from runs.folder import RunFolder
 from trainers import strategy_of, topology_mismatch
-
-# What a run shows, keeps and pushes, but not what it computes.
-BESIDE = {
-    "output_dir", "resume", "force", "resume_from_checkpoint", "save_steps", "save_strategy", "save_total_limit",
-    "logging_steps", "sample_steps", "saved_prompts", "report_to", "run_name", "push_to_hub", "hub_model_id",
-    "hub_strategy", "hub_private_repo", "disable_tqdm", "log_completions", "num_completions_to_print",
-    "log_unique_prompts", "watchdog_minutes", "allow_truncated",
-}  # fmt: skip
 
 MODEL_FILES = {".safetensors", ".bin", ".json", ".jinja", ".model"}
 """Endings of what a model's folder is read for: weights, configuration, tokenizer, chat template."""
