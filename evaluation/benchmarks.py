@@ -34,7 +34,7 @@ class Settings:
         tools: Whether the model may run Python between its turns.
         temperature: 0 decodes greedily.
         top_p: Share of the probability that is sampled from.
-        max_new_tokens: Longest completion in tokens; with tools, of one turn.
+        max_new_tokens: Longest completion in tokens; with tools, of all turns together.
         hints: Knowledge points in the prompt: "none", "all" or a rule whose selection the data has. Those of test
             problems were made from their solutions, so such a score says what hints do, not what a model knows.
     """

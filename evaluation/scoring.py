@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal, NamedTuple, NotRequired, TypedDict
+from typing import NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 
@@ -21,8 +21,7 @@ from evaluation.benchmarks import Benchmark, Kind, Settings, claims_for
 from evaluation.contamination import Match, clean_score
 from evaluation.statistics import mean_at_n, score_of
 from rewards import verify, verify_report
-
-Extraction = Literal["boxed", "lenient"]
+from rewards.extract import Extraction
 
 
 class Result(TypedDict):

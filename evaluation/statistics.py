@@ -186,7 +186,7 @@ def score_change(before: Sequence[Sequence[float]], after: Sequence[Sequence[flo
         raise ValueError(f"a score is of numbers between 0 and 1; found changes up to {np.abs(change).max():g}")
     size = usual_size(change)
     low, high = _limits(change, -size, size)
-    # In which direction the weight beyond 0 is the smaller one.
+    # Of the two directions the one with less weight beyond 0 makes the test.
     beyond = min(_below_zero(np.append(change, -size)), _below_zero(-np.append(change, size)))
     return Change(mean, error, low, high, min(1.0, 2 * beyond), int((change > 0).sum()), int((change < 0).sum()))
 

@@ -199,7 +199,10 @@ class Dialogue:
         code = last_block(text) if waits else None
         if code is None or len(self.calls) >= self.limits.rounds:
             self.pieces.append(Piece(text, True, generation.ids))
-            self.ended = generation.stopped_by if not stopped else "no code" if code is None else "rounds"
+            if stopped:
+                self.ended = "no code" if code is None else "rounds"
+            else:
+                self.ended = generation.stopped_by
             return None
         self.pieces.append(Piece(text + STOP if stopped else text, True, generation.ids))
         self._code = code

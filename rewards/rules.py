@@ -177,7 +177,14 @@ def numbers(gold: str, given: str, comparison: Comparison) -> bool | None:
 
 
 def measured(gold: str, given: str, comparison: Comparison) -> bool | None:
-    """Units count where both name a well-known one; a percent or degree sign is left out, or is its factor."""
+    r"""Units count where both name a well-known one; a percent or degree sign is left out, or is its factor.
+
+    `5%` equals `0.05` (the factor) and `5` (left out), but `0.5%` does not equal `0.5`, which reads as a share.
+
+    >>> from rewards.algebra import SymPy
+    >>> [equal(gold, given, SymPy()) for gold, given in ((r"5\%", "0.05"), (r"5\%", "5"), (r"0.5\%", "0.5"))]
+    [True, True, False]
+    """
     first, second = quantity(gold), quantity(given)
     marks = [q.unit or ("%" if q.percent else "") for q in (first, second)]
     if all(marks) and not same_unit(*marks) and set(marks) != {"deg", "rad"}:

@@ -236,6 +236,7 @@ class Verifier:
         rows: list[float | Pair | None] = []
         pairs: dict[Pair, str] = {}  # with one of the texts
         for gold, text in zip(golds, texts, strict=True):
+            # A remembered None is a gold that cannot be read.
             known = self._known.get(Pair(_string(gold, "gold"), None, extraction)) is not None
             verdict = quick(gold, _string(text, "text"), extraction=extraction, readable=known)
             if isinstance(verdict, Undecided):
@@ -254,7 +255,10 @@ class Verifier:
             gold_alone = outcomes[row.alone]
             readable = gold_alone.status == "ok" and gold_alone.value is not None
             outcome = outcomes[row] if readable else gold_alone
-            verdicts.append(outcome.value if outcome.status == "ok" else 0.0 if readable else None)
+            if outcome.status == "ok":
+                verdicts.append(outcome.value)
+            else:
+                verdicts.append(0.0 if readable else None)
             statuses[outcome.status] += 1
         return Report(verdicts, statuses["timeout"], statuses["memory"] + statuses["died"], statuses["error"])
 
@@ -277,9 +281,13 @@ class Verifier:
         self._refuse_a_starved_machine([outcome.status for pair, outcome in fresh.items() if not pair.answer])
         return {**known, **fresh}
 
-    def _refuse_a_starved_machine(self, golds: list[str]) -> None:
-        """Tell golds that take too much from a machine that grants too little: there a harmless one fails, too."""
-        if not golds or set(golds) - {"memory", "died"}:
+    def _refuse_a_starved_machine(self, statuses: list[str]) -> None:
+        """Tell golds that take too much from a machine that grants too little: there a harmless one fails, too.
+
+        Args:
+            statuses: Of the outcomes of golds that were read alone.
+        """
+        if not statuses or set(statuses) - {"memory", "died"}:
             return
         (harmless,) = self.pool.run([HARMLESS])
         if harmless.status in ("memory", "died"):

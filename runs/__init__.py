@@ -26,7 +26,7 @@ An object of `completions/`:
     answer     what the last box holds; null without one
     rewards    {name: value or null} of every reward function
     reward     their weighted sum, null if none applies
-    advantage  as trained on
+    advantage  as the method gives it; a weighting of groups (--token_norm group) comes after it
     length     generated tokens, the end token once
     truncated  whether it was cut at the limit
 """

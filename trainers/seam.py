@@ -109,6 +109,11 @@ class RolloutTrainer(PaddingFreeTrainer, ResumableTrainer):
 
     @override
     def _generate_and_score_completions(self, inputs):
+        """Let TRL sample, reward and score a generation, then put the method's advantages into its batch.
+
+        `group` has the rewards of the completions that are trained on; `whole` those of all that were sampled, which
+        are more where dynamic sampling (`tried`) replaced groups without signal, and which metrics are taken of.
+        """
         self.generation = GenerationState()  # the one place where a generation begins and the last one is dropped
         training = self.mode == "train"
         with self._clock.phase("logprobs", training):
