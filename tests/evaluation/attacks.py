@@ -393,7 +393,7 @@ REPORT = {
     "an exception that storms out": (
         "import signal\ndef act(*a): raise BaseException('storm')\nsignal.signal(signal.SIGALRM, act)\n"
         "signal.setitimer(signal.ITIMER_REAL, 1e-6, 1e-6)\nwhile True: pass",
-        "storm|code|ended by|BaseException",
+        "storm|TimeoutError|ended by|BaseException",
     ),
     "an exception without a text": (
         "class E(Exception):\n    def __str__(self): raise E\nraise E",
